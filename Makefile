@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# skbox: see README.md.  make, make test, make demo, make install [DESTDIR=] [PREFIX=]
+# SAN=1 builds everything under ASan and UBSan into build/san; CC=clang works; V=1 shows the commands.
+
+PREFIX ?= /usr/local
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= bpftool
+PKG_CONFIG ?= pkg-config
+VERSION := 0.1.0
+
+SAN ?= 0
+ifeq ($(SAN),1)
+B := build/san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT ?= -O1
+else
+B := build
+SANFLAGS :=
+OPT ?= -O2
+endif
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+WERROR := $(if $(CI),-Werror,)
+
+CFLAGS ?= -g
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=$(if $(filter 1,$(SAN)),0,2) -fPIE
+# system headers before -I.: <linux/...> must not be shadowed by our folders
+CPPFLAGS_ALL := -I. -I$(B) -D_GNU_SOURCE -DSKBOX_VERSION='"$(VERSION)"' $(CPPFLAGS)
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
+CFLAGS_ALL := -std=gnu11 $(OPT) $(CFLAGS) $(WARN) $(WERROR) $(HARDEN) $(SANFLAGS)
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
+
+FORMATS_LIBS := -lzstd -lpcap
+ANALYZE_LIBS := $(FORMATS_LIBS) -lyaml -lz
+CAPTURE_LIBS := $(ANALYZE_LIBS) -lbpf -lelf
+
+objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
+FORMATS_OBJ := $(call objs,formats/*.c)
+CLI_OBJ := $(call objs,cli/*.c)
+ANALYZE_OBJ := $(call objs,analyze/*.c)
+CAPTURE_OBJ := $(call objs,capture/*.c)
+BPF_SKEL := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
+
+.DELETE_ON_ERROR:
+.PHONY: all skbox skbox-capture tests clean install test demo bench bless fuzz
+all: skbox skbox-capture
+skbox: $(B)/skbox
+skbox-capture: $(B)/skbox-capture
+tests: $(UNIT) $(FUZZ) $(HELPERS)
+
+$(B)/libskbox.a: $(FORMATS_OBJ)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$(B)/skbox: $(ANALYZE_OBJ) $(CLI_OBJ) $(B)/libskbox.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(ANALYZE_LIBS)
+
+$(B)/skbox-capture: $(CAPTURE_OBJ) $(CLI_OBJ) $(B)/libskbox.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CAPTURE_LIBS)
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# BPF: the skeletons come before the recorder's objects
+$(CAPTURE_OBJ): | $(BPF_SKEL)
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -Werror -I. $(BPF_CPPFLAGS) -MMD -MP -c -o $@.tmp $< -MT $@ -MF $(@:.o=.d)
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@
+
+# unit tests link everything but the main functions
+TEST_OBJ := $(filter-out %/main.o,$(ANALYZE_OBJ) $(CLI_OBJ))
+$(B)/tests/unit/%: tests/unit/%.c $(TEST_OBJ) $(B)/libskbox.a
+	@mkdir -p $(@D)
+	@echo "  TEST    $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ANALYZE_LIBS) -lcmocka
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(TEST_OBJ) $(B)/libskbox.a
+	@mkdir -p $(@D)
+	@echo "  FUZZ    $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ANALYZE_LIBS)
+$(B)/tests/live/%: tests/live/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $<
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

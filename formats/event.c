@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "formats/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/schema.h"
+
+enum { CHUNK_BYTES = 64 * 1024, SCRATCH_BYTES = 1024 };
+
+/* Memory that only grows until the batch is cleared. */
+struct ev_chunk {
+	struct ev_chunk *next;
+	size_t used, size;
+	uint8_t p[] __attribute__((aligned(16)));
+};
+
+/* Where rows go when memory ran out; every row struct fits (asserted below). */
+static uint8_t scratch[SCRATCH_BYTES] __attribute__((aligned(16)));
+
+#define SECTION(id, number, name, help) _Static_assert(sizeof(struct ev_##id) <= SCRATCH_BYTES, #id);
+#define F(sec, number, member, type, name, foreign, unit, base, pred, help)
+#define END(id)
+#include "formats/schema.def"
+
+struct ev_batch *ev_batch_new(void)
+{
+	return calloc(1, sizeof(struct ev_batch));
+}
+
+static void pool_free(struct ev_pool *p)
+{
+	free(p->v);
+	free(p->hash);
+}
+
+void ev_batch_free(struct ev_batch *b)
+{
+	if (!b)
+		return;
+	for (struct ev_chunk *c = b->chunks, *next; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	for (int s = 0; s < EV_SECTIONS; s++)
+		free(b->sec[s].p);
+	pool_free(&b->strings);
+	pool_free(&b->blobs);
+	free(b->mask);
+	free(b);
+}
+
+static void pool_clear(struct ev_pool *p)
+{
+	p->n = 0;
+	if (p->hash)
+		memset(p->hash, 0, p->hash_size * sizeof(*p->hash));
+}
+
+void ev_batch_clear(struct ev_batch *b)
+{
+	struct ev_chunk *keep = NULL;
+
+	for (struct ev_chunk *c = b->chunks, *next; c; c = next) {
+		next = c->next;
+		if (!keep || c->size > keep->size) {
+			free(keep);
+			keep = c;
+		} else {
+			free(c);
+		}
+	}
+	if (keep) {
+		keep->used = 0;
+		keep->next = NULL;
+	}
+	b->chunks = keep;
+	b->n = 0;
+	for (int s = 0; s < EV_SECTIONS; s++)
+		b->sec[s].n = 0;
+	pool_clear(&b->strings);
+	pool_clear(&b->blobs);
+	b->bytes = 0;
+	b->failed = false;
+}
+
+void *ev_batch_alloc(struct ev_batch *b, size_t n)
+{
+	struct ev_chunk *c = b->chunks;
+	void *p;
+
+	n = (n + 15) & ~(size_t)15;
+	if (!c || c->size - c->used < n) {
+		size_t size = n > CHUNK_BYTES ? n : CHUNK_BYTES;
+
+		c = n < SIZE_MAX / 2 ? malloc(sizeof(*c) + size) : NULL;
+		if (!c) {
+			b->failed = true;
+			return NULL;
+		}
+		c->size = size;
+		c->used = 0;
+		c->next = b->chunks;
+		b->chunks = c;
+	}
+	p = c->p + c->used;
+	c->used += n;
+	return p;
+}
+
+void ev_batch_begin(struct ev_batch *b)
+{
+	if (b->n == b->cap) {
+		uint32_t cap = b->cap ? b->cap * 2 : 256;
+		uint64_t *mask = realloc(b->mask, cap * sizeof(*mask));
+
+		if (!mask) {
+			b->failed = true;
+			return;
+		}
+		b->mask = mask;
+		b->cap = cap;
+	}
+	b->mask[b->n++] = 0;
+	b->bytes += 16;
+}
+
+void *ev_batch_add(struct ev_batch *b, enum ev_section s)
+{
+	struct ev_rows *rows = &b->sec[s];
+	size_t size = schema_sections[s].size;
+	uint64_t bit = UINT64_C(1) << s;
+	void *row;
+
+	if (b->failed || !b->n)
+		goto fail;
+	if (b->mask[b->n - 1] & bit)
+		return rows->p + (rows->n - 1) * size;
+	if (rows->n == rows->cap) {
+		uint32_t cap = rows->cap ? rows->cap * 2 : 64;
+		uint8_t *p = realloc(rows->p, cap * size);
+
+		if (!p)
+			goto fail;
+		rows->p = p;
+		rows->cap = cap;
+	}
+	row = rows->p + rows->n++ * size;
+	memset(row, 0, size);
+	b->mask[b->n - 1] |= bit;
+	b->bytes += size;
+	return row;
+fail:
+	b->failed = true;
+	memset(scratch, 0, sizeof(scratch));
+	return scratch;
+}
+
+void ev_batch_drop(struct ev_batch *b)
+{
+	uint64_t mask;
+
+	if (!b->n)
+		return;
+	mask = b->mask[--b->n];
+	for (int s = 0; s < EV_SECTIONS; s++)
+		if (mask >> s & 1)
+			b->sec[s].n--;
+}
+
+static uint32_t hash_bytes(const uint8_t *p, size_t len)
+{
+	uint64_t h = len * UINT64_C(0x9e3779b97f4a7c15), v;
+
+	for (; len >= 8; p += 8, len -= 8) {
+		memcpy(&v, p, 8);
+		h = (h ^ v) * UINT64_C(0xff51afd7ed558ccd);
+		h ^= h >> 32;
+	}
+	for (v = 0; len; len--)
+		v = v << 8 | p[len - 1];
+	h = (h ^ v) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return (uint32_t)(h ^ h >> 32);
+}
+
+static bool pool_grow(struct ev_pool *pool)
+{
+	if (pool->n == pool->cap) {
+		uint32_t cap = pool->cap ? pool->cap * 2 : 128;
+		struct ev_str *v = realloc(pool->v, cap * sizeof(*v));
+
+		if (!v)
+			return false;
+		pool->v = v;
+		pool->cap = cap;
+	}
+	if (pool->n * 2 >= pool->hash_size) {
+		uint32_t size = pool->hash_size ? pool->hash_size * 2 : 256;
+		uint32_t *hash = calloc(size, sizeof(*hash));
+
+		if (!hash)
+			return false;
+		for (uint32_t i = 0; i < pool->n; i++) {
+			uint32_t at = hash_bytes((const uint8_t *)pool->v[i].p, pool->v[i].len);
+
+			while (hash[at & (size - 1)])
+				at++;
+			hash[at & (size - 1)] = i + 1;
+		}
+		free(pool->hash);
+		pool->hash = hash;
+		pool->hash_size = size;
+	}
+	return true;
+}
+
+static const struct ev_str *pool_add(struct ev_batch *b, struct ev_pool *pool, const void *p, size_t len)
+{
+	static const struct ev_str none = {"", 0, 0};
+	uint32_t at;
+	char *copy;
+
+	if (len > UINT32_MAX || !pool_grow(pool)) {
+		b->failed = true;
+		return &none;
+	}
+	at = hash_bytes(p, len);
+	for (uint32_t i; (i = pool->hash[at & (pool->hash_size - 1)]); at++)
+		if (pool->v[i - 1].len == len && (!len || !memcmp(pool->v[i - 1].p, p, len)))
+			return &pool->v[i - 1];
+	copy = ev_batch_alloc(b, len);
+	if (!copy)
+		return &none;
+	if (len)
+		memcpy(copy, p, len);
+	b->bytes += len;
+	pool->hash[at & (pool->hash_size - 1)] = pool->n + 1;
+	pool->v[pool->n] = (struct ev_str){copy, (uint32_t)len, pool->n};
+	return &pool->v[pool->n++];
+}
+
+struct ev_str ev_string(struct ev_batch *b, const void *p, size_t len)
+{
+	return *pool_add(b, &b->strings, p, len);
+}
+
+struct ev_str ev_text(struct ev_batch *b, const char *text)
+{
+	return ev_string(b, text, strlen(text));
+}
+
+struct ev_bytes ev_bytes(struct ev_batch *b, const void *p, size_t len)
+{
+	const struct ev_str *s = pool_add(b, &b->blobs, p, len);
+
+	return (struct ev_bytes){(const uint8_t *)s->p, s->len, s->id};
+}
+
+struct ev_list ev_list(struct ev_batch *b, const struct ev_str *v, uint32_t n)
+{
+	struct ev_str *copy = ev_batch_alloc(b, n * sizeof(*v));
+
+	if (!copy)
+		return (struct ev_list){NULL, 0};
+	if (n)
+		memcpy(copy, v, n * sizeof(*v));
+	b->bytes += n * sizeof(*v);
+	return (struct ev_list){copy, n};
+}
+
+bool ev_next(struct ev_walk *w, struct ev *ev)
+{
+	const struct ev_batch *b = w->batch;
+	uint64_t mask, gone;
+
+	if (w->i >= b->n)
+		return false;
+	mask = b->mask[w->i];
+	for (gone = ev->sections & ~mask; gone; gone &= gone - 1)
+		ev->row[__builtin_ctzll(gone)] = NULL;
+	for (uint64_t left = mask; left; left &= left - 1) {
+		int s = __builtin_ctzll(left);
+
+		ev->row[s] = b->sec[s].p + w->at[s]++ * schema_sections[s].size;
+	}
+	ev->sections = mask;
+	ev->index = w->i++;
+	return true;
+}
+
+void ev_copy(struct ev_batch *dst, const struct ev *ev)
+{
+	ev_batch_begin(dst);
+	for (uint64_t left = ev->sections; left; left &= left - 1) {
+		int s = __builtin_ctzll(left);
+		const struct schema_section *sec = &schema_sections[s];
+		uint8_t *row = ev_batch_add(dst, (enum ev_section)s);
+
+		memcpy(row, ev->row[s], sec->size);
+		for (unsigned int i = 0; i < sec->n_fields; i++) {
+			const struct schema_field *f = &sec->fields[i];
+			uint8_t *member = row + f->offset;
+
+			if (!(*(const uint64_t *)ev->row[s] >> f->bit & 1))
+				continue;
+			if (f->type == SCHEMA_STR) {
+				struct ev_str *v = (struct ev_str *)member;
+
+				*v = ev_string(dst, v->p, v->len);
+			} else if (f->type == SCHEMA_BYTES) {
+				struct ev_bytes *v = (struct ev_bytes *)member;
+
+				*v = ev_bytes(dst, v->p, v->len);
+			} else if (f->type == SCHEMA_LIST) {
+				struct ev_list *v = (struct ev_list *)member, list = *v;
+				struct ev_str *copy = ev_batch_alloc(dst, list.n * sizeof(*copy));
+
+				*v = (struct ev_list){copy, copy ? list.n : 0};
+				for (uint32_t k = 0; k < v->n; k++)
+					copy[k] = ev_string(dst, list.v[k].p, list.v[k].len);
+			}
+		}
+	}
+}
