@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How the programs write to people and to pipes. The only place that prints. */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "formats/buf.h"
+#include "formats/error.h"
+
+/* The name that messages begin with ("skbox", "skbox-capture"); borrowed for good. Also ignores SIGPIPE. */
+void terminal_init(const char *program);
+const char *terminal_program(void);
+
+/*
+ * One line on standard error: "skbox: ...". The whole line goes out by one write(); control bytes and
+ * what is not UTF-8 are escaped, so arguments may be untrusted.
+ */
+void terminal_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "skbox: WHERE: TEXT (offset N)"; unit is "offset", "line", or NULL for an error without a place. */
+void terminal_report(const char *where, const struct skbox_error *err, const char *unit);
+
+/* Output that is collected and written in large pieces. */
+struct terminal_out {
+	struct buf buf; /* append here, then call terminal_more() */
+	int fd;
+	int error;      /* negative errno of a write that failed */
+	bool closed;    /* nobody reads any more (EPIPE): stop, it is no error */
+	pid_t pager;    /* 0: none */
+	uint64_t bytes; /* written */
+};
+
+enum { TERMINAL_PIECE_BYTES = 256 * 1024 };
+
+/* Standard output; through a pager when `paged` and standard output is a terminal and a pager is set. */
+void terminal_open(struct terminal_out *o, bool paged);
+/* Writes what is collected. False: stop producing (closed or error). */
+bool terminal_flush(struct terminal_out *o);
+
+static inline bool terminal_more(struct terminal_out *o)
+{
+	return o->buf.len < TERMINAL_PIECE_BYTES || terminal_flush(o);
+}
+
+/* Flushes, waits for the pager, frees. 0, or a negative errno after its message; EPIPE is 0. */
+int terminal_close(struct terminal_out *o);
+
+/* Whether binary output may go to fd; says why not when it is a terminal. */
+bool terminal_allows_binary(int fd, const char *what);
+
+/* Writes all of it: 0 or a negative errno. */
+int terminal_write_all(int fd, const void *data, size_t len);
+
+/* Progress of long work on standard error, only when that is a terminal. */
+struct terminal_progress {
+	bool on, shown;
+	uint64_t start_ns, next_ns;
+	uint64_t total; /* bytes of all inputs; 0: not known */
+};
+
+void terminal_progress_start(struct terminal_progress *p, uint64_t total_bytes);
+/* Cheap: looks at the clock; redraws at most five times a second, the first time after a second. */
+void terminal_progress_update(struct terminal_progress *p, uint64_t bytes, uint64_t events);
+void terminal_progress_end(struct terminal_progress *p); /* takes the line away */
+
+#endif
