@@ -6,10 +6,11 @@
  *	struct config { const char *out; bool utc; uint64_t period_ns; struct option_list probes; };
  *
  *	static const struct option_row rows[] = {
- *		{"out", 'o', "FILE", OPTION_STRING, offsetof(struct config, out), "write to FILE"},
- *		{"utc", 0, NULL, OPTION_FLAG, offsetof(struct config, utc), "times as dates"},
- *		{"sockets", 0, "PERIOD", OPTION_TIME, offsetof(struct config, period_ns), "..."},
- *		{"probe", 'p', "PROBE", OPTION_LIST, offsetof(struct config, probes), "..."},
+ *		OPTION(STRING, config, out, "out", 'o', "FILE", "write to FILE"),
+ *		OPTION(FLAG, config, utc, "utc", 0, NULL, "times as dates"),
+ *		OPTION(TIME, config, period_ns, "sockets", 0, "PERIOD", "...", .min = 1000000),
+ *		OPTION(LIST, config, probes, "probe", 'p', "PROBE", "..."),
+ *		OPTION_PARAGRAPH("Output:"),
  *	};
  *
  * -h, --help, -V and --version are understood everywhere and are not in the tables.
@@ -58,6 +59,22 @@ struct option_row {
 	 */
 	bool (*parse)(const char *text, void *member, char *why, size_t why_size);
 };
+
+/* A row; further members (.choices, .min, .max, .parse) may follow. */
+#define OPTION(kind, config, member, long_name, short_letter, argument, text, ...)                 \
+	{                                                                                          \
+		.name = (long_name), .letter = (short_letter), .arg = (argument),                  \
+		.type = OPTION_##kind, .offset = offsetof(struct config, member), .help = (text),  \
+		##__VA_ARGS__                                                                      \
+	}
+#define OPTION_PARAGRAPH(text)                                                                     \
+	{                                                                                          \
+		.type = OPTION_HEADING, .help = (text)                                             \
+	}
+#define OPTION_BEHIND_DASHES(words, text)                                                          \
+	{                                                                                          \
+		.type = OPTION_COMMAND, .arg = (words), .help = (text)                             \
+	}
 
 /* What options_parse() returns: OPTIONS_WRONG after its line on standard error; the program exits with 2. */
 enum options_result { OPTIONS_WRONG = -1, OPTIONS_OK, OPTIONS_HELP, OPTIONS_VERSION };

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/terminal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "formats/text.h"
+
+/* Longest message; what is longer is cut. */
+enum { MESSAGE_MAX = 2048 };
+
+static const char *program = "skbox";
+
+void terminal_init(const char *name)
+{
+	program = name;
+	signal(SIGPIPE, SIG_IGN);
+}
+
+const char *terminal_program(void)
+{
+	return program;
+}
+
+int terminal_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+void terminal_error(const char *format, ...)
+{
+	char text[MESSAGE_MAX];
+	struct buf line = {0};
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	buf_str(&line, program);
+	buf_str(&line, ": ");
+	text_untrusted(&line, text, strlen(text));
+	buf_u8(&line, '\n');
+	terminal_write_all(STDERR_FILENO, line.p, line.len);
+	buf_free(&line);
+}
+
+void terminal_report(const char *where, const struct skbox_error *err, const char *unit)
+{
+	if (unit)
+		terminal_error("%s: %s (%s %llu)", where, err->text, unit,
+			       (unsigned long long)err->offset);
+	else
+		terminal_error("%s: %s", where, err->text);
+}
+
+/* ---- output ---- */
+
+/* Runs the pager with its standard input at a pipe, whose other end becomes o->fd. */
+static void start_pager(struct terminal_out *o)
+{
+	const char *pager = getenv("SKBOX_PAGER");
+	int ends[2];
+	pid_t pid;
+
+	if (!pager)
+		pager = getenv("PAGER");
+	if (!pager || !*pager || strcmp(pager, "cat") == 0 || pipe(ends) != 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[0], STDIN_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		setenv("LESS", "FRX", 0);
+		signal(SIGPIPE, SIG_DFL);
+		execl("/bin/sh", "sh", "-c", pager, (char *)NULL);
+		_exit(127);
+	}
+	close(ends[0]);
+	if (pid < 0) {
+		close(ends[1]);
+		return;
+	}
+	/* the pager decides what an interrupt means */
+	signal(SIGINT, SIG_IGN);
+	o->pager = pid;
+	o->fd = ends[1];
+}
+
+void terminal_open(struct terminal_out *o, bool paged)
+{
+	*o = (struct terminal_out){.fd = STDOUT_FILENO};
+	if (paged && isatty(STDOUT_FILENO))
+		start_pager(o);
+}
+
+bool terminal_flush(struct terminal_out *o)
+{
+	int rc;
+
+	if (o->buf.failed && !o->error)
+		o->error = -ENOMEM;
+	if (o->closed || o->error) {
+		buf_clear(&o->buf);
+		return false;
+	}
+	rc = terminal_write_all(o->fd, o->buf.p, o->buf.len);
+	o->bytes += o->buf.len;
+	buf_clear(&o->buf);
+	if (rc == -EPIPE)
+		o->closed = true;
+	else if (rc < 0)
+		o->error = rc;
+	return rc == 0;
+}
+
+int terminal_close(struct terminal_out *o)
+{
+	if (o->buf.len)
+		terminal_flush(o);
+	if (o->pager) {
+		close(o->fd);
+		while (waitpid(o->pager, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (o->error)
+		terminal_error("cannot write the output: %s", strerror(-o->error));
+	buf_free(&o->buf);
+	return o->error;
+}
+
+bool terminal_allows_binary(int fd, const char *what)
+{
+	if (!isatty(fd))
+		return true;
+	terminal_error("%s is binary and standard output is a terminal; name a file with -o", what);
+	return false;
+}
+
+/* ---- progress ---- */
+
+enum { PROGRESS_FIRST_NS = 1000000000, PROGRESS_EVERY_NS = 200000000 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void terminal_progress_start(struct terminal_progress *p, uint64_t total_bytes)
+{
+	*p = (struct terminal_progress){.on = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
+					.total = total_bytes};
+	if (p->on) {
+		p->start_ns = now_ns();
+		p->next_ns = p->start_ns + PROGRESS_FIRST_NS;
+	}
+}
+
+void terminal_progress_update(struct terminal_progress *p, uint64_t bytes, uint64_t events)
+{
+	uint64_t now, taken;
+	char line[160];
+	int n;
+
+	if (!p->on)
+		return;
+	now = now_ns();
+	if (now < p->next_ns)
+		return;
+	p->next_ns = now + PROGRESS_EVERY_NS;
+	p->shown = true;
+	taken = now - p->start_ns;
+	n = snprintf(line, sizeof(line), "\r%llu MB  %llu events  %.0f/s",
+		     (unsigned long long)(bytes / 1000000), (unsigned long long)events,
+		     (double)events * 1e9 / (double)taken);
+	if (p->total > bytes && bytes)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, "  %.0f %%  %.0f s left",
+			      100.0 * (double)bytes / (double)p->total,
+			      (double)taken / 1e9 * (double)(p->total - bytes) / (double)bytes);
+	n += snprintf(line + n, sizeof(line) - (size_t)n, "\033[K");
+	terminal_write_all(STDERR_FILENO, line, (size_t)n);
+}
+
+void terminal_progress_end(struct terminal_progress *p)
+{
+	if (p->shown)
+		terminal_write_all(STDERR_FILENO, "\r\033[K", 4);
+	p->on = p->shown = false;
+}
