@@ -46,7 +46,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture tests clean install test demo bench bless fuzz
+.PHONY: all skbox skbox-capture tests clean install test test-kernels demo bench bless fuzz
 all: skbox skbox-capture
 skbox: $(B)/skbox
 skbox-capture: $(B)/skbox-capture
@@ -91,6 +91,40 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(TEST_OBJ) $(B)/libskbox.
 $(B)/tests/live/%: tests/live/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $<
+
+# demo/traffic.c and the benchmark's helpers need nothing of ours
+$(B)/demo/%: demo/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -D_GNU_SOURCE -o $@ $<
+$(B)/tests/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -D_GNU_SOURCE -o $@ $<
+
+# "make bless NAME=glob" rewrites what golden tests expect; read the diff before committing it
+NAME ?= *
+JOBS := $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -le 4 ] || n=4; echo $$n)
+test:
+	$(Q)tests/deps test vm
+	$(Q)tests/run
+test-kernels: all
+	$(Q)tests/deps test vm
+	$(Q)tests/vm/kernels all
+demo:
+	$(Q)tests/deps demo
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) all $(B)/demo/traffic
+	$(Q)demo/run
+bench:
+	$(Q)tests/deps bench
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) all $(B)/tests/bench/gen-events
+	$(Q)tests/bench/run
+bless: skbox
+	$(Q)tests/golden/golden --bless $(B)/skbox '$(NAME)' tests/golden/*.tests
+
+install: skbox skbox-capture
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/skbox $(DESTDIR)$(PREFIX)/bin/skbox
+	install -m 755 $(B)/skbox-capture $(DESTDIR)$(PREFIX)/bin/skbox-capture
+	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
 
 clean:
 	rm -rf build
