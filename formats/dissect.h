@@ -24,16 +24,16 @@ void dissect_text(const uint8_t *p, size_t len, bool link_layer, bool classic, s
  * A packet from its network layer on: shown like Retis does, behind an invented Ethernet header of
  * zero addresses and this ethertype.
  */
-void dissect_text_network(uint16_t ethertype, const uint8_t *p, size_t len, bool link_layer, bool classic,
-			  struct buf *out);
+void dissect_text_network(uint16_t ethertype, const uint8_t *p, size_t len, bool link_layer,
+			  bool classic, struct buf *out);
 
 /*
  * A packet of a packet file with the LINKTYPE_ value of its interface (https://www.tcpdump.org/linktypes.html):
  * Ethernet (1), BSD loopback (0, 108), raw IP (12, 14, 101, 228, 229), Linux cooked v1 and v2 (113, 276). Others
  * give "... (linktype N not supported, ...".
  */
-void dissect_text_link(uint32_t linktype, const uint8_t *p, size_t len, bool link_layer, bool classic,
-		       struct buf *out);
+void dissect_text_link(uint32_t linktype, const uint8_t *p, size_t len, bool link_layer,
+		       bool classic, struct buf *out);
 
 /* Name of an ethertype ("IPv4"), of an IP protocol ("TCP"); NULL for one without a name. */
 const char *dissect_ethertype_name(uint16_t ethertype);

@@ -26,11 +26,11 @@ struct text_packet; /* cached text of a packet (text_packet.c) */
 
 struct text {
 	struct text_options o;
-	bool has_offset;      /* of the wall clock: the latest startup or clock row that went by */
-	int64_t offset_sec;   /* CLOCK_REALTIME - CLOCK_MONOTONIC */
-	int64_t offset_nsec;  /* 0..999999999 */
-	int64_t date_sec;     /* the second that `date` shows */
-	uint8_t date_len;     /* 0: none yet */
+	bool has_offset;     /* of the wall clock: the latest startup or clock row that went by */
+	int64_t offset_sec;  /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	int64_t offset_nsec; /* 0..999999999 */
+	int64_t date_sec;    /* the second that `date` shows */
+	uint8_t date_len;    /* 0: none yet */
 	char date[48];
 	struct text_packet *packets; /* NULL until the first packet */
 };
