@@ -21,10 +21,10 @@ enum { NETNS_NAME_MAX = 256, NETNS_PATH_MAX = 288 };
 enum { NETNS_LIST_MAX = 1024 };
 
 struct netns {
-	uint64_t cookie; /* SO_NETNS_COOKIE, never reused; 0: not known (kernels before 5.12) */
+	uint64_t cookie; /* SO_NETNS_COOKIE, never reused; 0: not known (kernels before 5.14) */
 	uint32_t inum;   /* inode number of the namespace file */
-	char name
-		[NETNS_NAME_MAX]; /* below /run/netns; "pid N (comm)" where only a process holds it; "" for the current one */
+	/* Below /run/netns; "pid N (comm)" where only a process holds it; "" where it has none. */
+	char name[NETNS_NAME_MAX];
 	char path[NETNS_PATH_MAX]; /* what opens it; "" for the current one */
 };
 
