@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A large recording for measurements, the same at every run: packets of 200 TCP flows, each seen at
+ * five probes, as Retis JSON in both shapes and as a pcap of one packet an event.
+ *
+ * usage: gen-events PACKETS FOLDER     writes FOLDER/current.json, classic.json and events.pcap
+ *
+ * Sizes are what a server sees: half of the packets are bare acknowledgements, a third full segments of
+ * which the recording kept 255 bytes. The payload is random, as encrypted payload is; one packet of a
+ * hundred is dropped at its last probe.
+ */
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLOWS = 200, PROBES = 5, CPUS = 8, SNAPLEN = 255, ETH = 14, HEADERS = ETH + 20 + 32 };
+
+struct flow {
+	uint32_t src, dst, seq, ack, tsval, tsecr;
+	uint16_t sport, dport;
+	uint64_t skb;
+};
+
+struct packet {
+	uint8_t bytes[SNAPLEN];
+	uint32_t len, kept; /* on the wire; in bytes[] */
+	uint32_t hash;
+};
+
+struct place {
+	const char *symbol, *type;
+	uint32_t after_ns; /* about how long after the probe before it */
+	bool link_layer;   /* skb->len still counts the Ethernet header */
+};
+
+static const struct place places[PROBES] = {
+	{"net:netif_receive_skb", "raw_tracepoint", 0, true}, {"ip_rcv", "kprobe", 350, false},
+	{"ip_local_deliver", "kprobe", 600, false},           {"tcp_v4_rcv", "kprobe", 300, false},
+	{"skb:consume_skb", "raw_tracepoint", 900, false},
+};
+static const uint16_t services[] = {443, 443, 443, 80, 22, 5432, 8080};
+
+static uint64_t state = 0x736b626f78; /* any number but 0 */
+
+static uint32_t random_below(uint32_t n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t)((state >> 16) % n);
+}
+
+static void put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v);
+}
+
+/* RFC 1071, over an even number of bytes */
+static uint16_t checksum(const uint8_t *p, size_t len)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	sum = (sum >> 16) + (sum & 0xffff);
+	return (uint16_t) ~(sum + (sum >> 16));
+}
+
+static void make_flow(struct flow *f)
+{
+	f->src = 0x0a000000 | random_below(1 << 16);
+	f->dst = 0xc0000200 | (1 + random_below(200));
+	f->sport = (uint16_t)(32768 + random_below(28000));
+	f->dport = services[random_below(sizeof(services) / sizeof(*services))];
+	f->seq = random_below(UINT32_MAX);
+	f->ack = random_below(UINT32_MAX);
+	f->tsval = random_below(1u << 31);
+	f->tsecr = random_below(1u << 31);
+	f->skb = UINT64_C(0xffff888100000000) + (uint64_t)random_below(1 << 20) * 256;
+}
+
+static void make_packet(struct packet *p, struct flow *f, uint32_t number)
+{
+	static const uint8_t macs[12] = {0x52, 0x54, 0, 0x12, 0x34, 0x56,
+					 0x52, 0x54, 0, 0xab, 0xcd, 0xef};
+	uint32_t kind = random_below(6), payload = kind < 3    ? 0
+						   : kind == 3 ? 1 + random_below(600)
+							       : 1448;
+	uint8_t *ip = p->bytes + ETH, *tcp = ip + 20;
+
+	memset(p->bytes, 0, HEADERS);
+	memcpy(p->bytes, macs, sizeof(macs));
+	put16(p->bytes + 12, 0x0800);
+	p->len = HEADERS + payload;
+	p->kept = p->len < SNAPLEN ? p->len : SNAPLEN;
+	ip[0] = 0x45;
+	put16(ip + 2, p->len - ETH);
+	put16(ip + 4, number & 0xffff);
+	put16(ip + 6, 0x4000);
+	ip[8] = 63;
+	ip[9] = 6;
+	put32(ip + 12, f->src);
+	put32(ip + 16, f->dst);
+	put16(ip + 10, checksum(ip, 20));
+	f->tsval += 1 + random_below(4);
+	f->tsecr += random_below(3);
+	put16(tcp, f->sport);
+	put16(tcp + 2, f->dport);
+	put32(tcp + 4, f->seq);
+	put32(tcp + 8, f->ack);
+	tcp[12] = 0x80;
+	tcp[13] = payload ? 0x18 : 0x10;
+	put16(tcp + 14, 501);
+	put16(tcp + 16, random_below(65536));
+	memcpy(tcp + 20, "\x01\x01\x08\x0a", 4);
+	put32(tcp + 24, f->tsval);
+	put32(tcp + 28, f->tsecr);
+	for (uint32_t i = HEADERS; i < p->kept; i++)
+		p->bytes[i] = (uint8_t)random_below(256);
+	f->seq += payload;
+	f->ack += payload ? 0 : 1448;
+	p->hash = (f->src ^ f->dst * 31) * 2654435761u + f->sport;
+}
+
+static void put_base64(FILE *out, const uint8_t *p, uint32_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (uint32_t i = 0; i < len; i += 3) {
+		uint32_t left = len - i, v = (uint32_t)p[i] << 16;
+
+		v |= left > 1 ? (uint32_t)p[i + 1] << 8 : 0;
+		v |= left > 2 ? p[i + 2] : 0;
+		putc(digits[v >> 18], out);
+		putc(digits[v >> 12 & 63], out);
+		putc(left > 1 ? digits[v >> 6 & 63] : '=', out);
+		putc(left > 2 ? digits[v & 63] : '=', out);
+	}
+}
+
+struct event {
+	const struct packet *packet;
+	const struct flow *flow;
+	const struct place *place;
+	uint64_t time, first, head;
+	uint32_t cpu, pid;
+	bool dropped;
+};
+
+static void put_event(FILE *out, const struct event *e, bool classic)
+{
+	const struct packet *p = e->packet;
+	uint32_t len = p->len - (e->place->link_layer ? 0 : ETH);
+
+	fprintf(out,
+		"{\"common\":{\"timestamp\":%llu,\"smp_id\":%u,\"task\":{\"pid\":%u,\"tgid\":%u,"
+		"\"comm\":\"",
+		(unsigned long long)e->time, e->cpu, e->pid, e->pid);
+	if (e->pid)
+		fputs("nginx", out);
+	else
+		fprintf(out, "swapper/%u", e->cpu);
+	fprintf(out, "\"}},\"kernel\":{\"symbol\":\"%s\",\"probe_type\":\"%s\"}",
+		e->dropped ? "skb:kfree_skb" : e->place->symbol, e->place->type);
+	if (e->dropped)
+		fputs(",\"skb-drop\":{\"drop_reason\":\"TCP_OLD_DATA\"}", out);
+	fprintf(out, ",\"skb-tracking\":{\"orig_head\":%llu,\"timestamp\":%llu,\"skb\":%llu}",
+		(unsigned long long)e->head, (unsigned long long)e->first,
+		(unsigned long long)e->flow->skb);
+	if (!classic) {
+		fprintf(out, ",\"packet\":{\"len\":%u,\"capture_len\":%u,\"data\":\"", p->len,
+			p->kept);
+		put_base64(out, p->bytes, p->kept);
+		fputs("\"}", out);
+	}
+	fprintf(out,
+		",\"skb\":{\"meta\":{\"len\":%u,\"data_len\":%u,\"hash\":%u,\"ip_summed\":1,"
+		"\"csum\":0,\"csum_level\":0,\"priority\":0}",
+		len, len > 256 ? len - 256 : 0, p->hash);
+	if (classic) {
+		fprintf(out,
+			",\"dev\":{\"name\":\"eth0\",\"ifindex\":2},\"ns\":{\"cookie\":1,\"inum\":"
+			"4026531840},"
+			"\"packet\":{\"len\":%u,\"capture_len\":%u,\"raw\":\"",
+			p->len, p->kept);
+		put_base64(out, p->bytes, p->kept);
+		fputs("\"}}}\n", out);
+	} else {
+		fputs("},\"netns\":{\"cookie\":1,\"inum\":4026531840},\"dev\":{\"name\":\"eth0\","
+		      "\"ifindex\":2}}\n",
+		      out);
+	}
+}
+
+/* Little-endian, nanoseconds; written byte by byte, whatever the machine. */
+static void put_le32(FILE *out, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		putc((int)(v >> 8 * i & 255), out);
+}
+
+static void put_pcap_header(FILE *out)
+{
+	put_le32(out, 0xa1b23c4d);
+	put_le32(out, 2 | 4 << 16);
+	put_le32(out, 0);
+	put_le32(out, 0);
+	put_le32(out, 65535);
+	put_le32(out, 1);
+}
+
+static void put_pcap(FILE *out, const struct event *e)
+{
+	put_le32(out, (uint32_t)(e->time / 1000000000));
+	put_le32(out, (uint32_t)(e->time % 1000000000));
+	put_le32(out, e->packet->kept);
+	put_le32(out, e->packet->len);
+	fwrite(e->packet->bytes, 1, e->packet->kept, out);
+}
+
+static void put_startup(FILE *out, const char *version, uint64_t time)
+{
+	fprintf(out,
+		"{\"common\":{\"timestamp\":%llu},\"startup\":{\"retis_version\":\"%s\","
+		"\"clock_monotonic_offset\":{\"sec\":1742309146,\"nsec\":691042000}}}\n",
+		(unsigned long long)time, version);
+}
+
+static FILE *create(const char *folder, const char *name)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "wb");
+	if (!f) {
+		perror(path);
+		exit(1);
+	}
+	return f;
+}
+
+int main(int argc, char **argv)
+{
+	static struct flow flows[FLOWS];
+	FILE *current, *classic, *pcap;
+	uint64_t time = UINT64_C(1000000000000);
+	uint32_t packets;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: gen-events PACKETS FOLDER\n");
+		return 2;
+	}
+	packets = (uint32_t)strtoul(argv[1], NULL, 10);
+	current = create(argv[2], "current.json");
+	classic = create(argv[2], "classic.json");
+	pcap = create(argv[2], "events.pcap");
+	put_startup(current, "v1.6.4", time);
+	put_startup(classic, "v1.5.0", time);
+	put_pcap_header(pcap);
+	for (int i = 0; i < FLOWS; i++)
+		make_flow(&flows[i]);
+	for (uint32_t n = 0; n < packets; n++) {
+		struct flow *f = &flows[random_below(FLOWS)];
+		struct packet p;
+		struct event e = {.packet = &p,
+				  .flow = f,
+				  .cpu = n % CPUS,
+				  .head = UINT64_C(0xffff888200000000) +
+					  random_below(1 << 24) * UINT64_C(1024)};
+		bool dropped = !random_below(100);
+
+		make_packet(&p, f, n);
+		time += 500 + random_below(40000);
+		e.first = time;
+		for (int i = 0; i < PROBES; i++) {
+			e.place = &places[i];
+			time += e.place->after_ns / 2 + random_below(e.place->after_ns + 1);
+			e.time = time;
+			e.pid = random_below(4) ? 0 : 1234;
+			e.dropped = dropped && i == PROBES - 1;
+			put_event(current, &e, false);
+			put_event(classic, &e, true);
+			put_pcap(pcap, &e);
+		}
+	}
+	return fclose(current) || fclose(classic) || fclose(pcap);
+}
