@@ -31,7 +31,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unu
 CFLAGS_ALL := -std=gnu11 $(OPT) $(CFLAGS) $(WARN) $(WERROR) $(HARDEN) $(SANFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 
-FORMATS_LIBS := -lzstd -lpcap
+FORMATS_LIBS := -lzstd -lpcap -lz
 ANALYZE_LIBS := $(FORMATS_LIBS) -lyaml -lz
 CAPTURE_LIBS := $(ANALYZE_LIBS) -lbpf -lelf
 
@@ -69,6 +69,8 @@ $(B)/obj/%.o: %.c
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # BPF: the skeletons come before the recorder's objects
+# Debian keeps asm/ in a folder of the machine's triplet, which the bpf target does not search
+BPF_CPPFLAGS ?= -idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 $(CAPTURE_OBJ): | $(BPF_SKEL)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the programs in the kernel and the recorder agree on: the record of an event in the rings,
+ * the constants that specialise a program, the counters. Fixed widths, explicit padding, every
+ * byte written; integers in host order but for what is said.
+ */
+#ifndef BPF_EVENT_H
+#define BPF_EVENT_H
+
+#include <linux/types.h>
+
+/* Bits of record.has: which groups of members are set (the others are zero). */
+enum record_has {
+	RECORD_PACKET = 1 << 0,
+	RECORD_L3 = 1 << 1, /* data begins at the network layer, protocol says which */
+	RECORD_VLAN = 1 << 2,
+	RECORD_GSO = 1 << 3,
+	RECORD_NETNS = 1 << 4,
+	RECORD_COOKIE = 1 << 5,
+	RECORD_DEV = 1 << 6,
+	RECORD_DROP = 1 << 7,
+	RECORD_TRACK = 1 << 8,
+	RECORD_SHINFO = 1 << 9, /* dataref could be read */
+};
+
+struct record {
+	__u64 time;       /* CLOCK_MONOTONIC, ns, when the program began */
+	__u64 skb;        /* address of the struct sk_buff */
+	__u64 track_head; /* address of the packet's data when it was first seen */
+	__u64 track_time; /* and when that was */
+	__u64 net_cookie;
+	__u32 net_inum;
+	__u32 ifindex;
+	__u32 rx_ifindex; /* 0: none */
+	__u32 pid;        /* process: the kernel's tgid */
+	__u32 tid;        /* thread: the kernel's pid */
+	__u32 drop_reason;
+	__u32 has;        /* RECORD_ bits */
+	__u16 probe;      /* probe_config.id */
+	__u16 cpu;
+	__u32 packet_len; /* from where data begins, before it was cut */
+	__u32 caplen;     /* bytes of data that are there */
+	__u32 len, data_len, hash, csum, priority, mark;
+	__u32 gso_type;
+	__u16 gso_size, gso_segs;
+	__u8 gso_flags, gso_frags;
+	__u8 ip_summed, csum_level;
+	__u8 nohdr, cloned, fclone, users;
+	__u8 dataref, pad[1];
+	__u16 protocol; /* ethertype, host order */
+	__u16 vlan_proto, vlan_tci; /* host order */
+	char comm[16];
+	char dev[16];
+	__u8 data[]; /* room for one of the size classes of record.h; caplen bytes are set */
+};
+_Static_assert(sizeof(struct record) == 160, "no holes, whole words");
+_Static_assert(__builtin_offsetof(struct record, data) == 160, "data is right behind");
+
+/* How much of a packet can be kept at most: --snaplen. */
+enum { SNAPLEN_MIN = 32, SNAPLEN_DEFAULT = 255, SNAPLEN_MAX = 16384 };
+
+/* The header that is shown before packets that have none counts as recorded (as Retis counts). */
+enum { FAKE_ETH_BYTES = 14 };
+
+enum probe_feature {
+	PROBE_TRACK = 1 << 0, /* give the packet an id */
+	PROBE_END = 1 << 1,   /* the packet's data may be freed behind this tracepoint */
+};
+
+/*
+ * Constants of one loaded copy of a program, in its own frozen read-only map: the verifier knows
+ * their values and drops the code that they rule out.
+ */
+struct probe_config {
+	__u32 id;       /* index of the probe, in records and counters */
+	__s32 skb;      /* which argument is the struct sk_buff */
+	__s32 reason;   /* which one the drop reason; -1: none */
+	__u32 snaplen;  /* SNAPLEN_MIN to SNAPLEN_MAX */
+	__u32 features; /* PROBE_ bits */
+	__u32 cpus;     /* counters a probe, rings */
+};
+
+/* An array map of probes * cpus of these, at [id * cpus + cpu]. */
+struct probe_counters {
+	__u64 lost;     /* no room in the ring */
+	__u64 filtered; /* not wanted by a filter */
+};
+
+/* Tracepoint arguments that a program can look at; Retis looks at 12. */
+enum { PROBE_ARGS_MAX = 12 };
+
+/*
+ * The table of packets that are on their way, keyed by the address of their data. Sets of a few
+ * ways in a plain array: a lookup is some loads, where a hash map's costs a call, and a full set
+ * evicts its oldest entry instead of giving no id.
+ */
+enum { TRACK_WAYS = 4, TRACK_SETS_LOG2 = 14, TRACK_SETS = 1 << TRACK_SETS_LOG2 };
+
+struct track {
+	__u64 head;      /* 0: free */
+	__u64 orig_head; /* what the id says */
+	__u64 time;      /* first sight, ns: what the id says */
+	__u32 identity;  /* hash of what stays the same on the packet's way; 0: not known */
+	__u32 seen;      /* last sight, TRACK_TICK_SHIFT */
+};
+enum { TRACK_TICK_SHIFT = 20 /* of about 1 ms */, TRACK_YOUNG_TICKS = 1000 };
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Templates of the recording programs. The recorder loads one of each kind through libbpf, which
+ * adapts it to the running kernel, and clones the result for every probe with constants of its own
+ * (capture/probe.c). Kernels from 5.8 on.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+#include "bpf/event.h"
+#include "bpf/kernel.h"
+
+const volatile struct probe_config config;
+
+/* One ring a processor: no lock is shared. Sizes are set before loading. */
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct probe_counters);
+} counters SEC(".maps");
+
+#include "bpf/track.h"
+
+#define ARG(n)                                                                                     \
+	case n:                                                                                    \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(v) : "r"(ctx), "i"((n)*8));            \
+		break
+
+/*
+ * Argument i of a tracepoint. The context must be read at offsets written in the instructions, so
+ * there is one load for each; the verifier knows i and follows a single one.
+ */
+static __always_inline __u64 probe_arg(__u64 *ctx, __s32 i)
+{
+	__u64 v = 0;
+
+	switch (i) {
+		ARG(0);
+		ARG(1);
+		ARG(2);
+		ARG(3);
+		ARG(4);
+		ARG(5);
+		ARG(6);
+		ARG(7);
+		ARG(8);
+		ARG(9);
+		ARG(10);
+		ARG(11);
+	}
+	return v;
+}
+
+static __always_inline void record_lost(__u32 cpu)
+{
+	__u32 key = config.id * config.cpus + cpu;
+	struct probe_counters *c = bpf_map_lookup_elem(&counters, &key);
+
+	if (c)
+		__sync_fetch_and_add(&c->lost, 1);
+}
+
+/*
+ * Room for a record with caplen bytes of packet. A reservation's size must be a constant, hence the
+ * classes; those that the snap length rules out are not in the loaded program.
+ */
+static __always_inline struct record *record_reserve(__u32 cpu, __u64 caplen)
+{
+	struct record *r = NULL;
+	void *ring = bpf_map_lookup_elem(&rings, &cpu);
+
+	if (!ring)
+		goto lost;
+	if (caplen <= 128)
+		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 128, 0);
+	else if (caplen <= 256)
+		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 256, 0);
+	else if (config.snaplen > 256 && caplen <= 1536)
+		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 1536, 0);
+	else if (config.snaplen > 1536 && caplen <= 4096)
+		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 4096, 0);
+	else if (config.snaplen > 4096 && caplen <= SNAPLEN_MAX)
+		r = bpf_ringbuf_reserve(ring, sizeof(*r) + SNAPLEN_MAX, 0);
+	if (r)
+		return r;
+lost:
+	record_lost(cpu);
+	return NULL;
+}
+
+/* Direct reads: the verifier knows the types of a tracepoint's arguments. */
+#define VARIANT(name) name##_btf
+#define READ(p, field) ((p)->field)
+#define READ_BITS(p, field) BPF_CORE_READ_BITFIELD(p, field)
+#define READ_NAME(to, from)                                                                        \
+	do {                                                                                       \
+		((__u64 *)(to))[0] = *(__u64 *)&(from)->name[0];                                   \
+		((__u64 *)(to))[1] = *(__u64 *)&(from)->name[8];                                   \
+	} while (0)
+#include "bpf/record.h"
+#undef VARIANT
+#undef READ
+#undef READ_BITS
+#undef READ_NAME
+
+/* Reads through a helper: for tracepoints whose types the kernel does not offer. */
+#define VARIANT(name) name##_raw
+#define READ(p, field) BPF_CORE_READ(p, field)
+#define READ_BITS(p, field) BPF_CORE_READ_BITFIELD_PROBED(p, field)
+#define READ_NAME(to, from) bpf_probe_read_kernel(to, 16, &(from)->name)
+#include "bpf/record.h"
+
+/* The targets named here are replaced by those of the probes. */
+SEC("tp_btf/netif_receive_skb")
+int probe_btf(__u64 *ctx)
+{
+	return record_btf(ctx);
+}
+
+SEC("raw_tp/netif_receive_skb")
+int probe_raw(__u64 *ctx)
+{
+	return record_raw(ctx);
+}
+
+SEC("tp_btf/consume_skb")
+int end_btf(__u64 *ctx)
+{
+	return forget_btf(ctx);
+}
+
+SEC("raw_tp/consume_skb")
+int end_raw(__u64 *ctx)
+{
+	return forget_raw(ctx);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

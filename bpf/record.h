@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The program behind every probe. Included once for each way to read kernel memory, with
+ *   VARIANT(name)      the name of a function in this variant
+ *   READ(p, field)     a field, integer or pointer
+ *   READ_BITS(p, bit)  a bit field
+ * No include guard: that is the point.
+ */
+
+/* Where in the packet's data its layers are. */
+struct VARIANT(layout) {
+	__u64 from;       /* address of the first byte to keep */
+	__u64 caplen;     /* 0: there is nothing to keep */
+	__u32 packet_len;
+	__u32 inner;      /* offset of an encapsulated network header; 0: none */
+	__u16 protocol;   /* host order; 0: the bytes begin with an Ethernet header */
+};
+
+static __always_inline __u16 VARIANT(l3_type)(struct sk_buff *skb, __u64 head, __u16 network)
+{
+	__u16 protocol = bpf_ntohs(READ(skb, protocol)), size;
+	__u8 first = 0;
+
+	if (protocol)
+		return protocol;
+	/* not set yet on the way out of a socket: believe a version whose header has the right size */
+	size = READ(skb, transport_header) - network;
+	if (size != 20 && size != 40)
+		return 0;
+	bpf_probe_read_kernel(&first, 1, (void *)(head + network));
+	if (size == 20 && first >> 4 == 4)
+		return 0x0800;
+	return size == 40 && first >> 4 == 6 ? 0x86dd : 0;
+}
+
+static __always_inline void VARIANT(find_layers)(struct VARIANT(layout) *l, struct sk_buff *skb, __u64 head)
+{
+	__u16 mac = READ(skb, mac_header), network = READ(skb, network_header);
+	bool mac_set = mac != 0xffff, network_set = network && network != 0xffff;
+	__u32 len = READ(skb, len), linear = len - READ(skb, data_len);
+	__s32 room = (__s32)((__u64)READ(skb, data) - head), offset;
+	__s32 limit = config.snaplen, caplen;
+	__u16 start;
+
+	l->caplen = 0;
+	if (mac_set && !(network_set && network == mac && !READ(skb, mac_len))) {
+		start = mac;
+		l->protocol = 0;
+	} else if (network_set) {
+		l->protocol = VARIANT(l3_type)(skb, head, network);
+		if (!l->protocol)
+			return;
+		start = network;
+		limit -= FAKE_ETH_BYTES;
+	} else {
+		return;
+	}
+	offset = start - room;
+	caplen = (__s32)linear - offset;
+	if (caplen <= 0)
+		return;
+	l->from = head + start;
+	l->caplen = caplen < limit ? caplen : limit;
+	l->packet_len = len - offset;
+	l->inner = READ_BITS(skb, encapsulation) ? (__u16)(READ(skb, inner_network_header) - start) : 0;
+}
+
+static __always_inline void VARIANT(put_meta)(struct record *r, struct sk_buff *skb)
+{
+	r->len = READ(skb, len);
+	r->data_len = READ(skb, data_len);
+	r->hash = READ(skb, hash);
+	r->csum = READ(skb, csum);
+	r->priority = READ(skb, priority);
+	r->mark = READ(skb, mark);
+	r->ip_summed = READ_BITS(skb, ip_summed);
+	r->csum_level = READ_BITS(skb, csum_level);
+	r->nohdr = READ_BITS(skb, nohdr);
+	r->cloned = READ_BITS(skb, cloned);
+	r->fclone = READ_BITS(skb, fclone);
+	r->users = READ(skb, users.refs.counter);
+	r->pad[0] = 0;
+}
+
+/* The tag in the skb itself. How its presence is told: see kernel.h. */
+static __always_inline __u32 VARIANT(put_vlan)(struct record *r, struct sk_buff *skb)
+{
+	struct sk_buff___vlan_present *old = (void *)skb;
+	struct sk_buff___vlan_all *all = (void *)skb;
+	bool present;
+
+	r->vlan_proto = 0;
+	r->vlan_tci = 0;
+	if (bpf_core_field_exists(old->vlan_present))
+		present = READ_BITS(old, vlan_present);
+	else
+		present = READ(all, vlan_all);
+	if (!present)
+		return 0;
+	r->vlan_proto = bpf_ntohs(READ(skb, vlan_proto));
+	r->vlan_tci = READ(skb, vlan_tci);
+	return RECORD_VLAN;
+}
+
+/* A member of the copy of a struct skb_shared_info that begins at p. */
+#define SHINFO(type, p, member) (*(type *)((p) + bpf_core_field_offset(struct skb_shared_info, member)))
+
+static __always_inline __u32 VARIANT(put_shinfo)(struct record *r, struct sk_buff *skb, __u64 head)
+{
+	__u64 copy[8]; /* its members of interest are in the first 64 bytes on every kernel */
+	__u8 *p = (__u8 *)copy;
+	__u32 has = RECORD_SHINFO;
+
+	r->gso_flags = r->gso_frags = r->dataref = 0;
+	r->gso_size = r->gso_segs = 0;
+	r->gso_type = 0;
+	if (bpf_probe_read_kernel(copy, sizeof(copy), (void *)(head + READ(skb, end))))
+		return 0;
+	r->dataref = SHINFO(__u32, p, dataref);
+	if (SHINFO(__u16, p, gso_size)) {
+		has |= RECORD_GSO;
+		r->gso_size = SHINFO(__u16, p, gso_size);
+		r->gso_segs = SHINFO(__u16, p, gso_segs);
+		r->gso_type = SHINFO(__u32, p, gso_type);
+		r->gso_frags = SHINFO(__u8, p, nr_frags);
+		if (bpf_core_field_exists(((struct skb_shared_info *)0)->flags))
+			r->gso_flags = SHINFO(__u8, p, flags);
+	}
+	return has;
+}
+
+static __always_inline __u32 VARIANT(put_net)(struct record *r, struct sk_buff *skb)
+{
+	struct net_device *dev = READ(skb, dev);
+	struct net *net = NULL;
+	__u32 has = 0;
+
+	r->net_cookie = 0;
+	r->net_inum = r->ifindex = r->rx_ifindex = 0;
+	((__u64 *)r->dev)[0] = ((__u64 *)r->dev)[1] = 0;
+	if (dev) {
+		net = READ(dev, nd_net.net);
+		r->ifindex = READ(dev, ifindex);
+		if (r->ifindex) {
+			has |= RECORD_DEV;
+			r->rx_ifindex = READ(skb, skb_iif);
+			READ_NAME(r->dev, dev);
+		}
+	} else {
+		struct sock *sk = READ(skb, sk);
+
+		if (sk)
+			net = READ(sk, __sk_common.skc_net.net);
+	}
+	if (net) {
+		r->net_inum = READ(net, ns.inum);
+		has |= RECORD_NETNS;
+		if (bpf_core_field_exists(net->net_cookie)) {
+			r->net_cookie = READ(net, net_cookie);
+			has |= RECORD_COOKIE;
+		}
+	}
+	return has;
+}
+
+static __always_inline __u32 VARIANT(put_drop)(struct record *r, __u64 *ctx)
+{
+	r->drop_reason = 0;
+	if (config.reason < 0)
+		return 0;
+	r->drop_reason = probe_arg(ctx, config.reason);
+	return RECORD_DROP;
+}
+
+/*
+ * The data of a packet dies with the skb unless a clone still holds it (skb_data_unref()). The
+ * lower half of dataref counts all holders, the upper half those that want only the payload.
+ */
+static __always_inline void VARIANT(end_packet)(struct sk_buff *skb, __u64 head)
+{
+	__u32 dataref = 0, mine = READ_BITS(skb, nohdr) ? (1 << 16) + 1 : 1;
+	__u64 at = head + READ(skb, end) + bpf_core_field_offset(struct skb_shared_info, dataref);
+
+	if (READ_BITS(skb, cloned) && (bpf_probe_read_kernel(&dataref, 4, (void *)at) || dataref != mine))
+		return;
+	track_forget(head);
+}
+
+static __always_inline int VARIANT(record)(__u64 *ctx)
+{
+	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
+	struct VARIANT(layout) l = {};
+	__u64 now = bpf_ktime_get_ns(), head, task;
+	__u32 cpu = bpf_get_smp_processor_id(), has;
+	struct record *r;
+
+	if (!skb)
+		return 0;
+	head = (__u64)READ(skb, head);
+	if (head)
+		VARIANT(find_layers)(&l, skb, head);
+	/* kept in a register as 64 bits: what the size class says of it must reach the copy below */
+	__u64 caplen = l.caplen;
+	asm volatile("" : "+r"(caplen));
+	r = record_reserve(cpu, caplen);
+	if (!r)
+		goto end;
+	r->time = now;
+	r->skb = (__u64)skb;
+	r->probe = config.id;
+	r->cpu = cpu;
+	task = bpf_get_current_pid_tgid();
+	r->pid = task >> 32;
+	r->tid = task;
+	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	VARIANT(put_meta)(r, skb);
+	has = VARIANT(put_vlan)(r, skb) | VARIANT(put_net)(r, skb) | VARIANT(put_drop)(r, ctx);
+	has |= VARIANT(put_shinfo)(r, skb, head);
+	r->protocol = l.protocol;
+	r->packet_len = l.packet_len;
+	r->caplen = caplen;
+	if (caplen && !bpf_probe_read_kernel(r->data, caplen, (void *)l.from))
+		has |= RECORD_PACKET | (l.protocol ? RECORD_L3 : 0);
+	r->track_head = r->track_time = 0;
+	if (config.features & PROBE_TRACK && head) {
+		__u32 identity = has & RECORD_PACKET ? track_identity(r->data, l.protocol, l.inner, caplen) : 0;
+
+		track_packet(r, head, identity);
+		has |= RECORD_TRACK;
+	}
+	r->has = has;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+end:
+	if (config.features & PROBE_END && head)
+		VARIANT(end_packet)(skb, head);
+	return 0;
+}
+
+static __always_inline int VARIANT(forget)(__u64 *ctx)
+{
+	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
+	__u64 head;
+
+	if (!skb)
+		return 0;
+	head = (__u64)READ(skb, head);
+	if (head)
+		VARIANT(end_packet)(skb, head);
+	return 0;
+}

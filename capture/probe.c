@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "capture/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bpf/record.skel.h"
+
+enum { LOG_BYTES = 256 * 1024, RING_MIN_BYTES = 4096 };
+
+/* Tracepoints behind which the data of a packet may be freed. */
+static const char *const end_names[] = {"kfree_skb", "consume_skb"};
+
+static bool is_end(const struct tracepoint *tp)
+{
+	return !strcmp(tp->group, "skb") && (!strcmp(tp->name, end_names[0]) || !strcmp(tp->name, end_names[1]));
+}
+
+int probes_init(struct probes *p, const struct tracepoints *kernel, struct skbox_error *err)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	memset(p, 0, sizeof(*p));
+	p->kernel = kernel;
+	if (cpus < 1)
+		return error_set(err, -ENODEV, 0, "counting the processors: %s", strerror(-cpus));
+	p->cpus = (uint32_t)cpus;
+	return 0;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void probes_fini(struct probes *p)
+{
+	probes_stop(p);
+	for (size_t i = 0; i < p->n; i++) {
+		close_fd(&p->v[i].prog_fd);
+		close_fd(&p->v[i].config_fd);
+	}
+	for (uint32_t i = 0; p->ring_fds && i < p->rings; i++)
+		close_fd(&p->ring_fds[i]);
+	if (p->counters)
+		munmap((void *)p->counters, p->n * p->cpus * sizeof(*p->counters));
+	record_bpf__destroy(p->bpf);
+	free(p->ring_fds);
+	free(p->v);
+	memset(p, 0, sizeof(*p));
+}
+
+/* ---- what was asked for ---- */
+
+static int add(struct probes *p, const struct tracepoint *tp, bool internal)
+{
+	struct probe *v;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->v[i].tp.name, tp->name) && !strcmp(p->v[i].tp.group, tp->group))
+			return 0;
+	if (p->n == PROBE_MAX)
+		return -E2BIG;
+	v = realloc(p->v, (p->n + 1) * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	p->v = v;
+	v += p->n++;
+	*v = (struct probe){
+		.tp = *tp, .type = "raw_tracepoint", .internal = internal, .prog_fd = -1, .link_fd = -1, .config_fd = -1};
+	snprintf(v->symbol, sizeof(v->symbol), "%s:%s", tp->group, tp->name);
+	return 0;
+}
+
+bool probes_match(const char *word, const struct tracepoint *tp)
+{
+	char full[PROBE_SYMBOL_MAX];
+
+	snprintf(full, sizeof(full), "tp:%s:%s", tp->group, tp->name);
+	return !fnmatch(word, full, 0);
+}
+
+static int add_pattern(struct probes *p, const char *word, struct skbox_error *err)
+{
+	size_t found = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->kernel->n && !rc; i++) {
+		if (!probes_match(word, &p->kernel->v[i]))
+			continue;
+		rc = add(p, &p->kernel->v[i], false);
+		found++;
+	}
+	if (rc == -E2BIG)
+		return error_set(err, rc, 0, "%.80s: more than %d probes", word, PROBE_MAX);
+	if (rc)
+		return error_set(err, rc, 0, "%.80s: %s", word, strerror(-rc));
+	if (!found)
+		return error_set(err, -ENOENT, 0,
+				 "%.80s: no tracepoint with a packet among its arguments matches; "
+				 "--list-probes 'tp:*' lists them",
+				 word);
+	return 0;
+}
+
+int probes_add(struct probes *p, const char *word, struct skbox_error *err)
+{
+	char group[64], name[64], why[PROBE_REASON_MAX];
+	const struct tracepoint *tp;
+	const char *colon;
+	int rc;
+
+	if (strncmp(word, "tp:", 3))
+		return error_set(err, -EINVAL, 0,
+				 "%.80s: a probe is tp:GROUP:NAME, as tp:net:netif_receive_skb; --list-probes "
+				 "'tp:*' lists what this kernel offers",
+				 word);
+	if (strpbrk(word, "*?["))
+		return add_pattern(p, word, err);
+	colon = strchr(word + 3, ':');
+	if (!colon || colon - word - 3 >= (long)sizeof(group) || strlen(colon + 1) >= sizeof(name))
+		return error_set(err, -EINVAL, 0, "%.80s: a tracepoint is tp:GROUP:NAME, as tp:net:netif_receive_skb", word);
+	snprintf(group, sizeof(group), "%.*s", (int)(colon - word - 3), word + 3);
+	snprintf(name, sizeof(name), "%s", colon + 1);
+	tp = tracepoints_find(p->kernel, group, name);
+	if (!tp) {
+		tracepoints_explain(p->kernel, group, name, why, sizeof(why));
+		return error_set(err, -ENOENT, 0, "%.80s: %s", word, why);
+	}
+	rc = add(p, tp, false);
+	if (rc)
+		return error_set(err, rc, 0, "%.80s: %s", word, strerror(-rc));
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->v[i].tp.name, name))
+			p->v[i].named = true;
+	return 0;
+}
+
+static int add_internal(struct probes *p)
+{
+	for (size_t i = 0; i < sizeof(end_names) / sizeof(end_names[0]); i++) {
+		const struct tracepoint *tp = tracepoints_find(p->kernel, "skb", end_names[i]);
+		int rc = tp ? add(p, tp, true) : 0;
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- maps and templates ---- */
+
+static char last_warning[256]; /* what libbpf said last: its return codes alone say little */
+
+static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN) {
+		vsnprintf(last_warning, sizeof(last_warning), format, args);
+		last_warning[strcspn(last_warning, "\n")] = '\0';
+	}
+	return 0;
+}
+
+static int make_rings(struct probes *p, uint64_t buffer, struct skbox_error *err)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN), page = sysconf(_SC_PAGESIZE);
+	size_t size = page > RING_MIN_BYTES ? (size_t)page : RING_MIN_BYTES;
+
+	p->rings = online < 1 ? 1 : online > (long)p->cpus ? p->cpus : (uint32_t)online;
+	while (size * 2 * p->rings <= buffer && size < (1u << 30))
+		size *= 2;
+	p->ring_bytes = size;
+	p->ring_fds = malloc(p->rings * sizeof(*p->ring_fds));
+	if (!p->ring_fds)
+		return error_set(err, -ENOMEM, 0, "no memory");
+	for (uint32_t i = 0; i < p->rings; i++)
+		p->ring_fds[i] = -1;
+	for (uint32_t i = 0; i < p->rings; i++) {
+		p->ring_fds[i] = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "skbox_ring", 0, 0, (uint32_t)size, NULL);
+		if (p->ring_fds[i] < 0) {
+			int rc = -errno;
+
+			if (rc == -EPERM)
+				return error_set(err, rc, 0,
+						 "the kernel does not let us make BPF maps: recording needs root, or "
+						 "the capabilities BPF, PERFMON and NET_ADMIN");
+			return error_set(err, rc, 0, "making a ring of %zu bytes: %s%s", size, strerror(-rc),
+					 rc == -EINVAL ? " (ring buffers need Linux 5.8)" : "; see --buffer");
+		}
+	}
+	return 0;
+}
+
+static struct record_bpf *open_templates(struct probes *p, const struct probe_options *o, bool btf, bool raw)
+{
+	struct record_bpf *b = record_bpf__open();
+
+	if (!b)
+		return NULL;
+	bpf_program__set_autoload(b->progs.probe_btf, btf);
+	bpf_program__set_autoload(b->progs.end_btf, btf);
+	bpf_program__set_autoload(b->progs.probe_raw, raw);
+	bpf_program__set_autoload(b->progs.end_raw, raw);
+	/* the argument of the templates' own targets; nothing runs them */
+	b->rodata->config = (struct probe_config){
+		.skb = 0, .reason = -1, .snaplen = o->snaplen, .features = PROBE_TRACK | PROBE_END, .cpus = p->cpus};
+	bpf_map__set_max_entries(b->maps.rings, p->cpus);
+	bpf_map__set_max_entries(b->maps.counters, (uint32_t)p->n * p->cpus);
+	bpf_map__set_map_flags(b->maps.counters, BPF_F_MMAPABLE);
+	/* before 134fede4eecf (5.10) the rings must have the size of the template's ring */
+	if (bpf_map__set_inner_map_fd(b->maps.rings, p->ring_fds[0]) || record_bpf__load(b)) {
+		int rc = errno;
+
+		record_bpf__destroy(b);
+		errno = rc;
+		return NULL;
+	}
+	return b;
+}
+
+static int load_templates(struct probes *p, const struct probe_options *o, struct skbox_error *err)
+{
+	bool raw = false;
+	int rc;
+
+	for (size_t i = 0; i < p->n; i++)
+		raw |= !p->v[i].tp.btf_id;
+	libbpf_set_print(keep_warning);
+	p->bpf = open_templates(p, o, true, raw);
+	p->use_btf = p->bpf;
+	if (!p->bpf)
+		p->bpf = open_templates(p, o, false, true);
+	if (!p->bpf) {
+		rc = errno ? -errno : -EINVAL;
+		return error_set(err, rc, 0, "loading into the kernel: %s%s%s", strerror(-rc), *last_warning ? ": " : "",
+				 last_warning);
+	}
+	for (uint32_t cpu = 0; cpu < p->cpus; cpu++) {
+		int fd = p->ring_fds[cpu % p->rings];
+
+		if (bpf_map_update_elem(bpf_map__fd(p->bpf->maps.rings), &cpu, &fd, 0))
+			return error_set(err, -errno, 0, "giving processor %u its ring: %s", cpu, strerror(errno));
+	}
+	p->counters = mmap(NULL, p->n * p->cpus * sizeof(*p->counters), PROT_READ, MAP_SHARED,
+			   bpf_map__fd(p->bpf->maps.counters), 0);
+	if (p->counters == MAP_FAILED) {
+		p->counters = NULL;
+		return error_set(err, -errno, 0, "mapping the counters: %s", strerror(errno));
+	}
+	p->evicted = (const uint64_t *)&p->bpf->bss->tracks_evicted;
+	return 0;
+}
+
+/* ---- copies ---- */
+
+/* A read-only, frozen map with the constants of one probe: the verifier takes them as known. */
+static int make_config(const struct probes *p, const struct probe_config *config)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_RDONLY_PROG);
+	uint32_t size = bpf_map__value_size(p->bpf->maps.rodata), zero = 0;
+	size_t offset = (size_t)((const char *)&p->bpf->rodata->config - (const char *)p->bpf->rodata);
+	char *value = calloc(1, size);
+	int fd = -1, rc = -ENOMEM;
+
+	if (value) {
+		memcpy(value + offset, config, sizeof(*config));
+		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "skbox_config", sizeof(zero), size, 1, &opts);
+		rc = fd;
+		if (fd >= 0)
+			rc = bpf_map_update_elem(fd, &zero, value, 0) ? -errno : bpf_map_freeze(fd) ? -errno : fd;
+	}
+	if (rc < 0 && fd >= 0)
+		close(fd);
+	free(value);
+	return rc;
+}
+
+/* The template's instructions with the map of its constants replaced; freed by the caller. */
+static struct bpf_insn *copy_insns(const struct probes *p, const struct bpf_program *from, int config_fd, size_t *n)
+{
+	int old = bpf_map__fd(p->bpf->maps.rodata);
+	struct bpf_insn *insns;
+
+	*n = bpf_program__insn_cnt(from);
+	insns = malloc(*n * sizeof(*insns));
+	if (!insns)
+		return NULL;
+	memcpy(insns, bpf_program__insns(from), *n * sizeof(*insns));
+	for (size_t i = 0; i < *n; i++)
+		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW) && insns[i].src_reg == BPF_PSEUDO_MAP_VALUE &&
+		    insns[i].imm == old)
+			insns[i].imm = config_fd;
+	return insns;
+}
+
+/* The last line of a verifier's log that is not about its statistics. */
+static void log_reason(char *log, char *text, size_t size)
+{
+	char *line, *best = NULL, *save = NULL;
+
+	for (line = strtok_r(log, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (strncmp(line, "processed ", 10) && strncmp(line, "verification time", 17))
+			best = line;
+	snprintf(text, size, "%s", best ? best : "no reason given");
+}
+
+/* Loads a copy of the template for the probe. 0, or a negative errno with probe->reason set. */
+static int load_copy(const struct probes *p, struct probe *probe, const struct bpf_program *from, bool btf)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	enum bpf_prog_type type = btf ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_RAW_TRACEPOINT;
+	size_t n = 0;
+	struct bpf_insn *insns = copy_insns(p, from, probe->config_fd, &n);
+	char *log = NULL;
+	int rc = 0;
+
+	if (!insns)
+		return -ENOMEM;
+	if (btf) {
+		opts.expected_attach_type = BPF_TRACE_RAW_TP;
+		opts.attach_btf_id = probe->tp.btf_id;
+	}
+	probe->prog_fd = bpf_prog_load(type, probe->internal ? "skbox_end" : "skbox", "Dual BSD/GPL", insns, n, &opts);
+	if (probe->prog_fd < 0) {
+		rc = -errno;
+		log = calloc(1, LOG_BYTES);
+		opts.log_buf = log;
+		opts.log_size = LOG_BYTES;
+		opts.log_level = 1;
+		if (log && bpf_prog_load(type, "skbox", "Dual BSD/GPL", insns, n, &opts) < 0)
+			log_reason(log, probe->reason, sizeof(probe->reason));
+	}
+	free(log);
+	free(insns);
+	return rc;
+}
+
+static int attach_copy(struct probe *probe, bool btf)
+{
+	probe->link_fd = bpf_raw_tracepoint_open(btf ? NULL : probe->tp.name, probe->prog_fd);
+	if (probe->link_fd < 0) {
+		int rc = -errno;
+
+		snprintf(probe->reason, sizeof(probe->reason), "attaching: %s", strerror(-rc));
+		return rc;
+	}
+	probe->how = btf ? "tp_btf" : "raw_tp";
+	return 0;
+}
+
+static int start_probe(struct probes *p, struct probe *probe, const struct probe_options *o)
+{
+	bool btf = p->use_btf && probe->tp.btf_id;
+	const struct bpf_program *from;
+	struct probe_config config = {
+		.id = (uint32_t)(probe - p->v),
+		.skb = probe->tp.skb,
+		.reason = probe->tp.reason,
+		.snaplen = o->snaplen,
+		.features = o->track ? PROBE_TRACK : 0,
+		.cpus = p->cpus,
+	};
+	int rc;
+
+	if (probe->tp.skb >= PROBE_ARGS_MAX) {
+		snprintf(probe->reason, sizeof(probe->reason), "its packet is argument %d, behind the %d that are looked at",
+			 probe->tp.skb + 1, PROBE_ARGS_MAX);
+		return -E2BIG;
+	}
+	if (o->track && is_end(&probe->tp))
+		config.features |= PROBE_END;
+	if (btf)
+		from = probe->internal ? p->bpf->progs.end_btf : p->bpf->progs.probe_btf;
+	else
+		from = probe->internal ? p->bpf->progs.end_raw : p->bpf->progs.probe_raw;
+	if (!bpf_program__autoload(from)) {
+		snprintf(probe->reason, sizeof(probe->reason), "its module has no types that this kernel offers");
+		return -EOPNOTSUPP;
+	}
+	probe->config_fd = make_config(p, &config);
+	rc = probe->config_fd < 0 ? probe->config_fd : load_copy(p, probe, from, btf);
+	if (!rc)
+		rc = attach_copy(probe, btf);
+	if (rc && !*probe->reason)
+		snprintf(probe->reason, sizeof(probe->reason), "%s", strerror(-rc));
+	return rc;
+}
+
+int probes_start(struct probes *p, const struct probe_options *o, struct skbox_error *err)
+{
+	size_t attached = 0, internal;
+	int rc = 0;
+
+	/* ours come last: they run behind the probes of the same tracepoint */
+	if (o->track)
+		rc = add_internal(p);
+	if (rc)
+		return error_set(err, rc, 0, "%s", strerror(-rc));
+	rc = make_rings(p, o->buffer, err);
+	if (!rc)
+		rc = load_templates(p, o, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < p->n; i++) {
+		struct probe *probe = &p->v[i];
+
+		rc = start_probe(p, probe, o);
+		if (rc && probe->named)
+			return error_set(err, rc, 0, "tp:%s cannot be attached: %s", probe->symbol, probe->reason);
+		attached += !rc && !probe->internal;
+	}
+	for (internal = 0; internal < p->n && !p->v[internal].internal;)
+		internal++;
+	if (!attached)
+		return error_set(err, -ENOENT, 0, "none of %zu probes could be attached; the first: tp:%s: %s", internal,
+				 p->v[0].symbol, p->v[0].reason);
+	return 0;
+}
+
+void probes_stop(struct probes *p)
+{
+	if (!p->v)
+		return;
+	probes_count(p);
+	for (size_t i = 0; i < p->n; i++)
+		close_fd(&p->v[i].link_fd);
+	probes_count(p);
+}
+
+void probes_count(struct probes *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct probe *probe = &p->v[i];
+		struct bpf_prog_info info = {0};
+		uint32_t size = sizeof(info);
+
+		if (probe->prog_fd >= 0 && !bpf_obj_get_info_by_fd(probe->prog_fd, &info, &size))
+			probe->skipped = info.recursion_misses;
+		probe->lost = probe->filtered = 0;
+		for (uint32_t cpu = 0; p->counters && cpu < p->cpus; cpu++) {
+			const volatile struct probe_counters *c = &p->counters[i * p->cpus + cpu];
+
+			probe->lost += c->lost;
+			probe->filtered += c->filtered;
+		}
+	}
+}
