@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum {
 	MAX_INPUT_BYTES = 4 << 20, /* longer files are recordings, not inputs */
 	MAX_MUTATED_BYTES = 256 << 10,
-	WORK_BYTES = 2 << 20, /* mutated bytes a file: about a second under the sanitizers */
+	WORK_BYTES = 8 << 20, /* mutated bytes a file: seconds under the sanitizers */
 	MIN_MUTATIONS = 16,
 	MAX_MUTATIONS = 1500,
 	LIMIT_SECONDS = 60 /* for a file with its mutations; more is a hang */
