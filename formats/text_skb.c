@@ -119,8 +119,8 @@ static void put_gso(struct text_writer *w)
 	buf_u8(w->out, ']');
 }
 
-/* The pieces of a metadata line, one blank between them. */
-static void put_line(struct text_writer *w, bool net, bool skb)
+/* The pieces of a metadata line, one blank between them. Whether there was one, be it an empty one. */
+static bool put_line(struct text_writer *w, bool net, bool skb)
 {
 	const struct ev *ev = w->ev;
 	const struct {
@@ -143,6 +143,7 @@ static void put_line(struct text_writer *w, bool net, bool skb)
 		any = true;
 		pieces[i].put(w);
 	}
+	return any;
 }
 
 void text_group_net(struct text_writer *w)
@@ -158,11 +159,14 @@ void text_group_skb(struct text_writer *w)
 void text_group_classic(struct text_writer *w)
 {
 	size_t start = w->out->len;
+	bool any = put_line(w, true, true);
 
-	put_line(w, true, true);
 	if (!w->ev->packet)
 		return;
-	if (w->out->len != start)
+	/* a device of index 0 alone is an empty line: one without blanks */
+	if (any && w->out->len == start && !w->t->o.single_line && !w->out->failed)
+		w->out->len -= w->indent;
+	if (any)
 		text_separate(w);
 	text_group_packet(w);
 }
