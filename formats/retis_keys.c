@@ -344,3 +344,25 @@ const struct retis_ovs_kind *retis_ovs_action(struct ev_str action)
 			return &ovs_actions[i];
 	return NULL;
 }
+
+/* [v]MAJOR.MINOR.PATCH, then the end, - or +. */
+int retis_version_level(const char *p, size_t len)
+{
+	const char *end = p + len;
+	unsigned int part[3] = {0};
+
+	p += p < end && *p == 'v';
+	for (unsigned int i = 0; i < 3; i++) {
+		const char *from = p;
+
+		for (; p < end && *p >= '0' && *p <= '9' && p - from < 6; p++)
+			part[i] = part[i] * 10 + (unsigned int)(*p - '0');
+		if (p == from || (i < 2 && (p == end || *p++ != '.')))
+			return -1;
+	}
+	if (p < end && *p != '-' && *p != '+')
+		return -1;
+	if (part[0] > 1 || (part[0] == 1 && part[1] >= 7))
+		return 2;
+	return part[0] == 1 && part[1] >= 5 ? (int)part[1] - 5 : -1;
+}

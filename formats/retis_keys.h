@@ -51,6 +51,9 @@ bool retis_keys_init(struct retis_keys *k);
 /* The key of an object with this name; NULL when there is none. */
 const struct retis_key *retis_key_find(const struct retis_object *o, const char *name, size_t len);
 
+/* 0, 1, 2 as Retis counts the versions of its format (1.5, 1.6, 1.7 and later); -1: none that it takes. */
+int retis_version_level(const char *version, size_t len);
+
 /* Fields that a section must have in a Retis event (EV_BIT()s); 0 for sections that Retis does not have. */
 uint64_t retis_required(enum ev_section s);
 

@@ -2,7 +2,6 @@
 #include "formats/retis_read.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,24 +301,11 @@ static bool read_object(struct retis_reader *r, const struct retis_object *o)
 
 /* ---- events ---- */
 
-/* 0, 1, 2 as Retis counts the versions of its format; -1: none of them. */
-static int version_level(const char *v)
-{
-	unsigned int major, minor;
-
-	v += *v == 'v';
-	if (sscanf(v, "%3u.%3u.", &major, &minor) != 2)
-		return -1;
-	if (major > 1 || (major == 1 && minor >= 7))
-		return 2;
-	return major == 1 && minor >= 5 ? (int)minor - 5 : -1;
-}
-
 /* What the keys leave open, the version decides. */
 static enum retis_shape guess_shape(uint8_t shapes, const char *version)
 {
 	static const uint8_t of_level[] = {OLD_SHAPES, 1 << RETIS_SHAPE_1_6, 1 << RETIS_SHAPE_1_7};
-	int level = version_level(version);
+	int level = retis_version_level(version, strlen(version));
 
 	if (level >= 0 && shapes & of_level[level])
 		shapes &= of_level[level];
@@ -351,7 +337,8 @@ static void note_startup(struct retis_reader *r, bool sorted)
 /* Retis 1.5 wrote no status; its later readers put 0 there (reference: 0 is no bit set). */
 static void fill_status(struct retis_reader *r)
 {
-	if (!(r->shapes & OLD_SHAPES) && version_level(r->state.version) != 0)
+	if (!(r->shapes & OLD_SHAPES) &&
+	    retis_version_level(r->state.version, strlen(r->state.version)) != 0)
 		return;
 	if (r->mask & EV_SECTION_BIT(ct)) {
 		struct ev_ct *ct = r->row[EV_ct];
