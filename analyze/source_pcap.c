@@ -131,37 +131,50 @@ static void add_bare(struct pcap_source *x, struct ev_batch *batch, const struct
 	add_packet(batch, p);
 }
 
+/* One event into the batch: 0; -ENOMEM; or another negative errno with e filled and nothing added. */
+static int read_event(struct pcap_source *x, struct ev_batch *batch, const struct pcap_packet *p,
+		      struct skbox_error *e)
+{
+	uint32_t n = batch->n;
+	int rc = retis_read_line(x->events, (const char *)p->event, p->event_len, batch, e);
+
+	if (rc < 0 || batch->n == n + 1)
+		return rc;
+	while (batch->n > n)
+		ev_batch_drop(batch);
+	return error_set(e, -EPROTO, 0, "the event beside a packet is not one event");
+}
+
 /* The event that Retis put beside the packet. Damage in it leaves the bare packet. */
 static int add_event(struct pcap_source *x, struct ev_batch *batch, const struct pcap_packet *p,
 		     struct skbox_error *err)
 {
 	struct skbox_error e = {0};
-	const struct ev_common *common;
-	uint32_t n = batch->n;
 	int rc;
 
 	if (!x->events && !(x->events = retis_reader_new()))
 		return error_set(err, -ENOMEM, 0, "out of memory");
-	rc = retis_read_line(x->events, (const char *)p->event, p->event_len, batch, &e);
+	rc = read_event(x, batch, p, &e);
+	if (rc == 0 && !x->clock_known) {
+		/* the clock row stands in front of the first event, which tells the offset */
+		const struct ev_rows *rows = &batch->sec[EV_common];
+		uint64_t time = ((const struct ev_common *)rows->p)[rows->n - 1].timestamp;
+
+		ev_batch_drop(batch);
+		add_clock(x, batch, time, (int64_t)(p->time_ns - time));
+		rc = read_event(x, batch, p, &e);
+	}
 	if (rc == -ENOMEM) {
 		*err = e;
 		return rc;
 	}
-	if (rc < 0 || batch->n != n + 1) {
-		if (rc == 0)
-			error_set(&e, -EPROTO, 0, "the event beside a packet is not one event");
+	if (rc < 0) {
 		e.offset = input_offset(x->in);
 		source_damage(x->s, &e);
-		if (batch->n == n)
-			add_bare(x, batch, p);
+		add_bare(x, batch, p);
 		return 0;
 	}
 	add_packet(batch, p);
-	if (!x->clock_known) {
-		common = (const struct ev_common *)batch->sec[EV_common].p +
-			 (batch->sec[EV_common].n - 1);
-		add_clock(x, batch, common->timestamp, (int64_t)(p->time_ns - common->timestamp));
-	}
 	return 0;
 }
 

@@ -15,7 +15,8 @@ struct parse {
 	const struct option_row *rows;
 	size_t n;
 	void *config;
-	const char *program;
+	char prefix[24]; /* "print: ", or nothing where the program has no commands */
+	char name[48];   /* "skbox print" */
 };
 
 void option_list_free(struct option_list *l)
@@ -195,11 +196,11 @@ static void say_unknown(const struct parse *p, const char *name, size_t len)
 	snprintf(word, sizeof(word), "%.*s", (int)(len < NEAREST_MAX ? len : NEAREST_MAX), name);
 	near = len <= NEAREST_MAX ? options_nearest(word, names, n) : NULL;
 	if (near)
-		terminal_error("%s: there is no option --%s; did you mean --%s?", p->program, word,
+		terminal_error("%sthere is no option --%s; did you mean --%s?", p->prefix, word,
 			       near);
 	else
-		terminal_error("%s: there is no option --%s; %s --help lists them", p->program,
-			       word, p->program);
+		terminal_error("%sthere is no option --%s; %s --help lists them", p->prefix, word,
+			       p->name);
 }
 
 /* ---- parsing ---- */
@@ -289,7 +290,7 @@ static int apply(const struct parse *p, const struct option_row *row, const char
 
 	if (row_set(row, p->config, text, why, sizeof(why)))
 		return OPTIONS_OK;
-	terminal_error("%s: %s %s: %s", p->program, shown, text ? text : "", why);
+	terminal_error("%s%s %s: %s", p->prefix, shown, text ? text : "", why);
 	return OPTIONS_WRONG;
 }
 
@@ -329,7 +330,7 @@ static int parse_long(const struct parse *p, int argc, char **argv, int *at)
 	snprintf(shown, sizeof(shown), "--%s", row->name);
 	if (!row->arg) {
 		if (equals) {
-			terminal_error("%s: %s takes no argument", p->program, shown);
+			terminal_error("%s%s takes no argument", p->prefix, shown);
 			return OPTIONS_WRONG;
 		}
 	} else if (equals) {
@@ -337,7 +338,7 @@ static int parse_long(const struct parse *p, int argc, char **argv, int *at)
 	} else if (*at + 1 < argc) {
 		value = argv[++*at];
 	} else {
-		terminal_error("%s: %s needs %s", p->program, shown, row->arg);
+		terminal_error("%s%s needs %s", p->prefix, shown, row->arg);
 		return OPTIONS_WRONG;
 	}
 	return apply(p, row, shown, value);
@@ -356,8 +357,8 @@ static int parse_short(const struct parse *p, int argc, char **argv, int *at)
 				return OPTIONS_HELP;
 			if (*c == 'V')
 				return OPTIONS_VERSION;
-			terminal_error("%s: there is no option %s; %s --help lists them",
-				       p->program, shown, p->program);
+			terminal_error("%sthere is no option %s; %s --help lists them", p->prefix,
+				       shown, p->name);
 			return OPTIONS_WRONG;
 		}
 		if (!row->arg) {
@@ -370,25 +371,38 @@ static int parse_short(const struct parse *p, int argc, char **argv, int *at)
 			return apply(p, row, shown, c + 1);
 		if (*at + 1 < argc)
 			return apply(p, row, shown, argv[++*at]);
-		terminal_error("%s: %s needs %s", p->program, shown, row->arg);
+		terminal_error("%s%s needs %s", p->prefix, shown, row->arg);
 		return OPTIONS_WRONG;
 	}
 	return OPTIONS_OK;
 }
 
+/* argv[0] is the program's path, or the name of one of its commands. */
+static void name_program(struct parse *p, const char *word)
+{
+	const char *slash = strrchr(word, '/');
+
+	snprintf(p->name, sizeof(p->name), "%s", terminal_program());
+	if (strcmp(slash ? slash + 1 : word, terminal_program()) == 0 || !*word)
+		return;
+	snprintf(p->prefix, sizeof(p->prefix), "%.16s: ", word);
+	snprintf(p->name, sizeof(p->name), "%s %.16s", terminal_program(), word);
+}
+
 int options_parse(const struct option_row *rows, size_t n, int argc, char **argv, void *config,
 		  int *rest)
 {
-	struct parse p = {rows, n, config, argc ? argv[0] : terminal_program()};
+	struct parse p = {rows, n, config, "", ""};
 	bool command = false, ended = false;
 	char **operands;
 	int count = 0, rc = OPTIONS_OK;
 
+	name_program(&p, argc ? argv[0] : "");
 	for (size_t i = 0; i < n; i++)
 		command |= rows[i].type == OPTION_COMMAND;
 	operands = calloc((size_t)argc + 1, sizeof(*operands));
 	if (!operands) {
-		terminal_error("%s: out of memory", p.program);
+		terminal_error("%sout of memory", p.prefix);
 		return OPTIONS_WRONG;
 	}
 	for (int i = 1; i < argc && rc == OPTIONS_OK; i++) {
@@ -396,8 +410,8 @@ int options_parse(const struct option_row *rows, size_t n, int argc, char **argv
 
 		if (ended || word[0] != '-' || !word[1]) {
 			if (command && !ended) {
-				terminal_error("%s: unexpected %s; a command stands behind --",
-					       p.program, word);
+				terminal_error("%sunexpected %s; a command stands behind --",
+					       p.prefix, word);
 				rc = OPTIONS_WRONG;
 			}
 			operands[count++] = word;

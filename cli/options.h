@@ -82,7 +82,8 @@ enum options_result { OPTIONS_WRONG = -1, OPTIONS_OK, OPTIONS_HELP, OPTIONS_VERS
 /*
  * Parses argv[1..argc-1] into config, which holds the defaults. Options and operands may be mixed;
  * "--" ends the options. argv is reordered: its operands are argv[*rest..argc-1] afterwards, in
- * their order ("-" is an operand). argv[0] is the name that messages begin with.
+ * their order ("-" is an operand). argv[0] is the program, or the name of one of its commands: messages
+ * begin with it.
  */
 int options_parse(const struct option_row *rows, size_t n, int argc, char **argv, void *config,
 		  int *rest);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyze/command.h"
+#include "cli/terminal.h"
+
+/* `skbox capture ...`: the recorder beside this program, in libexec, or on the path. */
+static int run_capture(char **argv)
+{
+	static const char *const places[] = {"/skbox-capture", "/../libexec/skbox/skbox-capture",
+					     "/../sbin/skbox-capture"};
+	char self[PATH_MAX], path[PATH_MAX + 64], *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	static char name[] = "skbox-capture";
+
+	argv[0] = name;
+	if (n > 0) {
+		self[n] = 0;
+		slash = strrchr(self, '/');
+		if (slash)
+			*slash = 0;
+		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+			snprintf(path, sizeof(path), "%s%s", self, places[i]);
+			execv(path, argv);
+		}
+	}
+	execvp(name, argv);
+	terminal_error("cannot run skbox-capture: %s", strerror(errno));
+	return EXIT_FAILED;
+}
+
+static int say_no_command(const char *word)
+{
+	const char *names[64], *near;
+	size_t n = 0;
+
+	for (; command_table[n] && n < 60; n++)
+		names[n] = command_table[n]->name;
+	names[n++] = "capture";
+	names[n++] = "help";
+	near = options_nearest(word, names, n);
+	if (near)
+		terminal_error("there is no command %s; did you mean %s?", word, near);
+	else
+		terminal_error("there is no command %s; skbox help lists them", word);
+	return EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+	const char *word = argc > 1 ? argv[1] : "";
+
+	terminal_init("skbox");
+	if (argc < 2) {
+		terminal_error("no command; skbox help lists them");
+		return EXIT_FAILED;
+	}
+	if (strcmp(word, "help") == 0 && argc > 2) {
+		c = command_find(argv[2]);
+		return c ? command_help(c) : say_no_command(argv[2]);
+	}
+	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return command_help(NULL);
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ||
+	    strcmp(word, "version") == 0)
+		return command_version();
+	if (strcmp(word, "capture") == 0)
+		return run_capture(argv + 1);
+	if (word[0] == '-') {
+		terminal_error("options stand behind the command; skbox help lists the commands");
+		return EXIT_FAILED;
+	}
+	c = command_find(word);
+	return c ? c->run(argc - 1, argv + 1) : say_no_command(word);
+}

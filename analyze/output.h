@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files that commands write: made beside their place and renamed when they are whole, with mode 0600,
+ * never through a symbolic link; behind sudo they belong to the user. "-" is standard output.
+ */
+#ifndef ANALYZE_OUTPUT_H
+#define ANALYZE_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "formats/buf.h"
+#include "formats/error.h"
+#include "formats/event.h"
+#include "formats/skbx.h"
+
+struct output {
+	int fd;
+	char *path, *temporary; /* owned; NULL for standard output and devices */
+	uint64_t bytes;
+};
+
+/*
+ * 0, or a negative errno with the message already on standard error. binary: not onto a terminal.
+ * What was opened ends with output_commit() or output_discard().
+ */
+int output_open(struct output *o, const char *path, int binary);
+
+/* Writes all of it: 0 or a negative errno. ctx is a struct output; fits skbx_output.write. */
+int output_write(void *ctx, const void *data, size_t len);
+
+/*
+ * Puts the file in its place. rc is how the writing went: a negative errno is told (EPIPE on standard
+ * output is no error: its reader has enough) and discards. 0, or a negative errno.
+ */
+int output_commit(struct output *o, int rc);
+void output_discard(struct output *o); /* a closed or zeroed one is fine */
+
+/* ---- an event file as output ---- */
+
+struct output_skbx {
+	struct output file;
+	struct skbx_writer *writer;
+	struct ev_batch *batch; /* events that were added one by one and not written yet */
+	struct skbox_error err;
+};
+
+int output_skbx_open(struct output_skbx *o, const char *path);
+
+/* Writes a whole batch, behind what was added before. 0 or a negative errno, told by the close. */
+int output_skbx_batch(struct output_skbx *o, const struct ev_batch *batch);
+/* Copies one event. */
+int output_skbx_add(struct output_skbx *o, const struct ev *ev);
+/* Writes what was added. */
+int output_skbx_flush(struct output_skbx *o);
+/* rc: how the writing went so far. 0, or a negative errno with the message already on standard error. */
+int output_skbx_close(struct output_skbx *o, int rc);
+void output_skbx_abandon(struct output_skbx *o); /* no file at all, for the input failed */
+
+#endif

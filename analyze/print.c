@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* skbox print: events as text, in the order of the input. */
+#include "analyze/command.h"
+#include "analyze/filter.h"
+#include "analyze/render.h"
+#include "analyze/source.h"
+
+struct print_config {
+	struct render_options render;
+	struct filter_options filter;
+};
+
+static const struct option_row rows[] = {
+	RENDER_OPTIONS(print_config, render),
+	FILTER_OPTIONS(print_config, filter),
+};
+
+struct printer {
+	struct render render;
+	struct filter *filter;
+	struct source *source;
+	bool begins; /* a series began, and no event of it was shown yet */
+};
+
+/* All events of a batch. False: stop. */
+static bool print_batch(struct printer *p, const struct ev_batch *batch)
+{
+	bool sorted = source_status(p->source)->sorted, more = true;
+	struct ev_walk w = ev_walk(batch);
+	struct ev ev = {0};
+
+	if (!sorted)
+		render_end_series(&p->render);
+	while (more && ev_next(&w, &ev)) {
+		p->begins |= source_series(&ev);
+		if (!filter_match(p->filter, &ev))
+			continue;
+		if (ev.startup && filter_selects(p->filter)) {
+			render_skip(&p->render, &ev);
+		} else if (sorted) {
+			more = render_sorted(&p->render, &ev, p->begins);
+			p->begins = false;
+		} else {
+			more = render_event(&p->render, &ev);
+		}
+	}
+	/* a batch is large, or all that a pipe had: either way it goes out now */
+	return terminal_flush(&p->render.out) && more && !filter_done(p->filter);
+}
+
+static int print_run(int argc, char **argv)
+{
+	struct print_config c = {0};
+	struct source_options options = {.want = filter_wants_block, .progress = true};
+	struct printer p = {0};
+	struct ev_batch *batch;
+	int rest, rc = command_options(&command_print, argc, argv, &c, &rest);
+
+	if (rc >= 0)
+		goto out;
+	rc = EXIT_FAILED;
+	if (filter_new(&p.filter, &c.filter) < 0)
+		goto out;
+	options.ctx = p.filter;
+	if (source_open(&p.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
+		goto out;
+	render_open(&p.render, &c.render);
+	do
+		rc = source_next(p.source, &batch);
+	while (rc > 0 && print_batch(&p, batch));
+	if (render_close(&p.render) < 0)
+		rc = -1;
+	rc = rc < 0 ? EXIT_FAILED : source_finish(p.source);
+out:
+	source_close(p.source);
+	filter_free(p.filter);
+	option_list_free(&c.filter.probes);
+	return rc;
+}
+
+const struct command command_print = {
+	.name = "print",
+	.usage = "[INPUT...] [OPTION...]",
+	.help = "events as text",
+	COMMAND_ROWS(rows),
+	.run = print_run,
+};

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "analyze/render.h"
+
+const char *const render_formats[] = {"multi-line", "single-line", NULL};
+const char *const render_layouts[] = {"classic", "current", NULL};
+
+/* Indentation of the later events of a series. */
+enum { SERIES_LEVEL = 4 };
+
+void render_open(struct render *r, const struct render_options *o)
+{
+	struct text_options text = o->text;
+
+	text.single_line = o->format == 1;
+	text.current = o->layout == 1;
+	*r = (struct render){0};
+	text_init(&r->text, &text);
+	terminal_open(&r->out, true);
+}
+
+bool render_event(struct render *r, const struct ev *ev)
+{
+	if (!text_event(&r->text, ev, 0, &r->out.buf))
+		return true;
+	text_frame_event(&r->text, &r->out.buf);
+	return terminal_more(&r->out);
+}
+
+bool render_sorted(struct render *r, const struct ev *ev, bool first)
+{
+	if (!text_wants(&r->text, ev)) {
+		render_skip(r, ev);
+		return true;
+	}
+	if (first)
+		render_end_series(r);
+	text_event(&r->text, ev, r->in_series ? SERIES_LEVEL : 0, &r->out.buf);
+	text_frame_line(&r->text, &r->out.buf);
+	r->in_series = true;
+	return terminal_more(&r->out);
+}
+
+void render_end_series(struct render *r)
+{
+	if (r->in_series)
+		text_frame_series(&r->text, &r->out.buf);
+	r->in_series = false;
+}
+
+void render_skip(struct render *r, const struct ev *ev)
+{
+	size_t len = r->out.buf.len;
+
+	text_event(&r->text, ev, 0, &r->out.buf);
+	r->out.buf.len = len;
+}
+
+int render_close(struct render *r)
+{
+	render_end_series(r);
+	text_fini(&r->text);
+	return terminal_close(&r->out);
+}
