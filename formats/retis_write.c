@@ -559,24 +559,24 @@ bool retis_write_event(struct retis_writer *w, const struct ev *ev, struct buf *
 	return true;
 }
 
-bool retis_write_series(struct retis_writer *w, const struct ev_batch *series, struct buf *out)
+bool retis_write_sorted(struct retis_writer *w, const struct ev *ev, struct buf *out)
 {
-	struct ev_walk walk = ev_walk(series);
-	struct ev ev = {0};
-	bool any = false;
-
-	while (ev_next(&walk, &ev)) {
-		if (!is_event(&ev)) {
-			w->rows++;
-			continue;
-		}
-		if (!any)
-			put_first(w, &ev, true, out);
-		buf_u8(out, any ? ',' : '[');
-		put_event(w, &ev, out);
-		any = true;
+	if (!is_event(ev)) {
+		w->rows++;
+		return false;
 	}
-	if (any)
+	if (!ev->tracking || ev->tracking->first)
+		retis_write_end(w, out);
+	put_first(w, ev, true, out);
+	buf_u8(out, w->open ? ',' : '[');
+	w->open = true;
+	put_event(w, ev, out);
+	return true;
+}
+
+void retis_write_end(struct retis_writer *w, struct buf *out)
+{
+	if (w->open)
 		buf_str(out, "]\n");
-	return any;
+	w->open = false;
 }

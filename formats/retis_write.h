@@ -23,6 +23,7 @@ struct retis_writer {
 	uint64_t rows;     /* left out: no event of Retis */
 	uint64_t sections; /* left out of events that were written */
 	bool started;      /* the file has its startup event */
+	bool open;         /* a line of a sorted file is open */
 };
 
 /*
@@ -32,10 +33,12 @@ struct retis_writer {
 bool retis_write_event(struct retis_writer *w, const struct ev *ev, struct buf *out);
 
 /*
- * Appends the events of a batch as one line of a sorted file: an array. Nothing when all of them
- * were left out. One kind of line a file, Retis wants.
+ * Appends one event of a sorted file, where a line is an array of the events of a series. An event
+ * without tracking, or with tracking.first, begins a line; retis_write_end() ends the last one.
+ * A file has lines of one kind only.
  */
-bool retis_write_series(struct retis_writer *w, const struct ev_batch *series, struct buf *out);
+bool retis_write_sorted(struct retis_writer *w, const struct ev *ev, struct buf *out);
+void retis_write_end(struct retis_writer *w, struct buf *out);
 
 /* The shape that an event file had from which this startup event came; 1_7 for recordings of our own. */
 enum retis_shape retis_shape_of(const struct ev_startup *s);
