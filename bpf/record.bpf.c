@@ -77,6 +77,18 @@ static __always_inline void record_lost(__u32 cpu)
 }
 
 /*
+ * An address as a number. Since 6.17 the verifier keeps what was loaded from a
+ * `unsigned char *` as a pointer and refuses to compute an index from it; a negation forgets that.
+ */
+static __always_inline __u64 as_number(const void *p)
+{
+	__u64 v = (__u64)p;
+
+	asm volatile("%0 = -%0\n%0 = -%0" : "+r"(v));
+	return v;
+}
+
+/*
  * Room for a record with caplen bytes of packet. A reservation's size must be a constant, hence the
  * classes; those that the snap length rules out are not in the loaded program.
  */

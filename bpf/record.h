@@ -38,7 +38,7 @@ static __always_inline void VARIANT(find_layers)(struct VARIANT(layout) *l, stru
 	__u16 mac = READ(skb, mac_header), network = READ(skb, network_header);
 	bool mac_set = mac != 0xffff, network_set = network && network != 0xffff;
 	__u32 len = READ(skb, len), linear = len - READ(skb, data_len);
-	__s32 room = (__s32)((__u64)READ(skb, data) - head), offset;
+	__s32 room = (__s32)(as_number(READ(skb, data)) - head), offset;
 	__s32 limit = config.snaplen, caplen;
 	__u16 start;
 
@@ -191,12 +191,12 @@ static __always_inline int VARIANT(record)(__u64 *ctx)
 	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
 	struct VARIANT(layout) l = {};
 	__u64 now = bpf_ktime_get_ns(), head, task;
-	__u32 cpu = bpf_get_smp_processor_id(), has;
+	__u32 cpu = bpf_get_smp_processor_id(), has, inner;
 	struct record *r;
 
 	if (!skb)
 		return 0;
-	head = (__u64)READ(skb, head);
+	head = as_number(READ(skb, head));
 	if (head)
 		VARIANT(find_layers)(&l, skb, head);
 	/* kept in a register as 64 bits: what the size class says of it must reach the copy below */
@@ -214,19 +214,22 @@ static __always_inline int VARIANT(record)(__u64 *ctx)
 	r->tid = task;
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	VARIANT(put_meta)(r, skb);
-	has = VARIANT(put_vlan)(r, skb) | VARIANT(put_net)(r, skb) | VARIANT(put_drop)(r, ctx);
-	has |= VARIANT(put_shinfo)(r, skb, head);
 	r->protocol = l.protocol;
 	r->packet_len = l.packet_len;
 	r->caplen = caplen;
+	inner = FORGET(r->track_head, l.inner);
+	has = 0;
 	if (caplen && !bpf_probe_read_kernel(r->data, caplen, (void *)l.from))
-		has |= RECORD_PACKET | (l.protocol ? RECORD_L3 : 0);
-	r->track_head = r->track_time = 0;
+		has = RECORD_PACKET | (l.protocol ? RECORD_L3 : 0);
+	has = FORGET(r->has, has | VARIANT(put_vlan)(r, skb));
+	has = FORGET(r->has, has | VARIANT(put_net)(r, skb));
+	has = FORGET(r->has, has | VARIANT(put_shinfo)(r, skb, head));
+	has |= VARIANT(put_drop)(r, ctx);
 	if (config.features & PROBE_TRACK && head) {
-		__u32 identity = has & RECORD_PACKET ? track_identity(r->data, l.protocol, l.inner, caplen) : 0;
-
-		track_packet(r, head, identity);
+		track_packet(r, head, FORGET(r->track_head, has & RECORD_PACKET ? track_identity(r, inner) : 0));
 		has |= RECORD_TRACK;
+	} else {
+		r->track_head = r->track_time = 0;
 	}
 	r->has = has;
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
@@ -243,7 +246,7 @@ static __always_inline int VARIANT(forget)(__u64 *ctx)
 
 	if (!skb)
 		return 0;
-	head = (__u64)READ(skb, head);
+	head = as_number(READ(skb, head));
 	if (head)
 		VARIANT(end_packet)(skb, head);
 	return 0;

@@ -14,6 +14,17 @@
 struct track tracks[TRACK_SETS][TRACK_WAYS];
 __u64 tracks_evicted; /* entries younger than TRACK_YOUNG_TICKS that made room for others */
 
+/*
+ * Writes a value to memory whose content the verifier does not follow and reads it back: what it
+ * knew of the value on each of the paths that meet here is forgotten, and it follows one path from
+ * here on instead of all. Loading takes a tenth of the time.
+ */
+#define FORGET(where, value)                                                                       \
+	({                                                                                         \
+		*(volatile typeof(where) *)&(where) = (value);                                     \
+		*(volatile typeof(where) *)&(where);                                               \
+	})
+
 /* Headers are looked at in the first 128 bytes: every size class has them. */
 enum { IDENTITY_BYTES = 128, IDENTITY_L4_MAX = 95 };
 
@@ -49,6 +60,20 @@ static __always_inline __u64 identity_tcp(__u64 h, const __u8 *data, __u32 l4, _
 	return h;
 }
 
+/* ip_id: what tells datagrams apart where the IPv4 header has it; 0: the payload's beginning does. */
+static __always_inline __u64 identity_udp(__u64 h, const __u8 *data, __u32 l4, __u32 ip_id, __u32 caplen)
+{
+	if (ip_id)
+		return h;
+	h = track_mix(h, half_at(data, l4 + 4));
+	if (l4 + 20 <= caplen) {
+		h = track_mix(h, word_at(data, l4 + 8));
+		h = track_mix(h, word_at(data, l4 + 12));
+		h = track_mix(h, word_at(data, l4 + 16));
+	}
+	return h;
+}
+
 static __always_inline __u64 identity_l4(__u64 h, const __u8 *data, __u32 proto, __u32 ip_id, __u32 l4, __u32 caplen)
 {
 	if (l4 > IDENTITY_L4_MAX || l4 + 8 > caplen)
@@ -57,77 +82,64 @@ static __always_inline __u64 identity_l4(__u64 h, const __u8 *data, __u32 proto,
 	case 6:
 		return identity_tcp(h, data, l4, caplen);
 	case 17:
-		if (ip_id)
-			return h;
-		h = track_mix(h, half_at(data, l4 + 4));
-		if (l4 + 20 <= caplen) {
-			h = track_mix(h, word_at(data, l4 + 8));
-			h = track_mix(h, word_at(data, l4 + 12));
-			h = track_mix(h, word_at(data, l4 + 16));
-		}
-		return h;
+		return identity_udp(h, data, l4, ip_id, caplen);
 	case 1:
 	case 58:
-		h = track_mix(h, half_at(data, l4));            /* type, code */
+		h = track_mix(h, half_at(data, l4));        /* type, code */
 		return track_mix(h, half_at(data, l4 + 6)); /* sequence number */
 	default:
 		return track_mix(h, word_at(data, l4 + 4));
 	}
 }
 
-static __always_inline __u64 identity_ipv4(const __u8 *data, __u32 l3, __u32 caplen)
+static __always_inline __u64 identity_l3(struct record *r, __u32 type, __u32 l3, __u32 caplen)
 {
-	__u32 ip_id, fragment, proto;
-	__u64 h;
-
-	if (l3 + 20 > caplen)
-		return 0;
-	ip_id = half_at(data, l3 + 4);
-	fragment = bpf_ntohs(half_at(data, l3 + 6)) & 0x1fff;
-	proto = data[l3 + 9];
-	h = track_mix(track_mix(0, 0x0800 << 8 | proto), ip_id);
-	if (fragment)
-		return track_mix(h, fragment);
-	return identity_l4(h, data, proto, ip_id, l3 + (data[l3] & 15) * 4, caplen);
-}
-
-static __always_inline __u64 identity_l3(const __u8 *data, __u16 type, __u32 l3, __u32 caplen)
-{
+	const __u8 *data = r->data;
 	__u64 h = track_mix(0, type);
+	__u32 ip_id = 0, fragment, proto, l4;
 
 	if (l3 > IDENTITY_L4_MAX - 40 || l3 + 28 > caplen)
 		return 0;
 	switch (type) {
 	case 0x0800:
-		return identity_ipv4(data, l3, caplen);
-	case 0x86dd:
-		if (l3 + 40 > caplen)
-			return 0;
-		h = track_mix(track_mix(h, data[l3 + 6]), word_at(data, l3) & bpf_htonl(0xfffff)); /* flow label */
-		return identity_l4(h, data, data[l3 + 6], 0, l3 + 40, caplen);
+		ip_id = half_at(data, l3 + 4);
+		fragment = bpf_ntohs(half_at(data, l3 + 6)) & 0x1fff;
+		proto = data[l3 + 9];
+		h = track_mix(track_mix(h, proto), ip_id);
+		if (fragment)
+			return track_mix(h, fragment);
+		l4 = l3 + (data[l3] & 15) * 4;
+		break;
+	case 0x86dd: /* the flow label is the sender's */
+		proto = data[l3 + 6];
+		h = track_mix(track_mix(h, proto), word_at(data, l3) & bpf_htonl(0xfffff));
+		l4 = l3 + 40;
+		break;
 	case 0x0806: /* operation, sender's and target's IPv4 address */
 		h = track_mix(h, half_at(data, l3 + 6));
 		return track_mix(track_mix(h, word_at(data, l3 + 14)), word_at(data, l3 + 24));
 	default:
 		return track_mix(track_mix(h, word_at(data, l3)), word_at(data, l3 + 4));
 	}
+	ip_id = FORGET(r->track_time, ip_id);
+	return identity_l4(h, data, proto, ip_id, FORGET(r->track_head, l4), caplen);
 }
 
 /*
- * data has IDENTITY_BYTES bytes, caplen of them set. type: the ethertype where data begins at the
- * network layer; 0 where it begins with an Ethernet header. inner: offset of an encapsulated network
- * header; 0: none. 0 when the bytes do not tell.
+ * The identity of the packet in the record's data; inner: offset of an encapsulated network header,
+ * 0: none. 0 when the bytes do not tell. Overwrites track_head and track_time.
  */
-static __always_inline __u32 track_identity(const __u8 *data, __u16 type, __u32 inner, __u32 caplen)
+static __always_inline __u32 track_identity(struct record *r, __u32 inner)
 {
-	__u32 l3 = 0;
+	const __u8 *data = r->data;
+	__u32 l3 = 0, caplen = r->caplen, type = r->protocol;
 	__u64 h;
 
 	if (inner) {
 		/* what is inside stays the same when headers are put around it */
-		if (inner > IDENTITY_L4_MAX - 40 || inner >= caplen)
-			return 0;
 		l3 = inner;
+		if (l3 > IDENTITY_L4_MAX - 40 || l3 >= caplen)
+			return 0;
 		type = data[l3] >> 4 == 4 ? 0x0800 : data[l3] >> 4 == 6 ? 0x86dd : 0;
 		if (!type)
 			return 0;
@@ -141,7 +153,8 @@ static __always_inline __u32 track_identity(const __u8 *data, __u16 type, __u32 
 			l3 = 18;
 		}
 	}
-	h = identity_l3(data, type, l3, caplen);
+	type = FORGET(r->track_time, type);
+	h = identity_l3(r, type, FORGET(r->track_head, l3), caplen);
 	return h ? (__u32)(h >> 32) | 1 : 0;
 }
 
@@ -150,26 +163,26 @@ static __always_inline struct track *track_set(__u64 head)
 	return tracks[(head >> 6) * 0x9e3779b97f4a7c15ull >> (64 - TRACK_SETS_LOG2) & (TRACK_SETS - 1)];
 }
 
-static __always_inline struct track *track_find(struct track *set, __u64 head)
+/* Which entry of the set has the head; TRACK_WAYS: none. */
+static __always_inline __u32 track_find(const struct track *set, __u64 head)
 {
-	for (int i = 0; i < TRACK_WAYS; i++)
+	for (__u32 i = 0; i < TRACK_WAYS; i++)
 		if (set[i].head == head)
-			return &set[i];
-	return NULL;
+			return i;
+	return TRACK_WAYS;
 }
 
-/* A free entry of the set, or the one that was not seen for the longest time. */
-static __always_inline struct track *track_room(struct track *set, __u32 tick)
+/* Which entry of the set is free, or was not seen for the longest time. */
+static __always_inline __u32 track_room(const struct track *set, __u32 tick)
 {
-	struct track *oldest = set;
-	__u32 age = 0;
+	__u32 age = 0, oldest = 0;
 
-	for (int i = 0; i < TRACK_WAYS; i++) {
+	for (__u32 i = 0; i < TRACK_WAYS; i++) {
 		if (!set[i].head)
-			return &set[i];
+			return i;
 		if (tick - set[i].seen > age) {
 			age = tick - set[i].seen;
-			oldest = &set[i];
+			oldest = i;
 		}
 	}
 	if (age < TRACK_YOUNG_TICKS)
@@ -183,19 +196,24 @@ static __always_inline struct track *track_room(struct track *set, __u32 tick)
  */
 static __always_inline void track_packet(struct record *r, __u64 head, __u32 identity)
 {
-	__u32 tick = r->time >> TRACK_TICK_SHIFT;
-	struct track *set = track_set(head), *t = track_find(set, head);
+	__u32 tick = r->time >> TRACK_TICK_SHIFT, known, way;
+	struct track *set = track_set(head), *t;
 
-	if (t && (!identity || !t->identity || t->identity == identity)) {
-		r->track_head = t->orig_head;
-		r->track_time = t->time;
-		if (identity && !t->identity)
-			t->identity = identity;
-		t->seen = tick;
-		return;
+	way = FORGET(r->track_head, track_find(set, head));
+	if (way < TRACK_WAYS) {
+		t = &set[way];
+		known = t->identity;
+		if (!identity || !known || known == identity) {
+			r->track_head = t->orig_head;
+			r->track_time = t->time;
+			t->identity = identity | known;
+			t->seen = tick;
+			return;
+		}
+	} else {
+		way = FORGET(r->track_head, track_room(set, tick));
 	}
-	if (!t)
-		t = track_room(set, tick);
+	t = &set[way & (TRACK_WAYS - 1)];
 	*(volatile __u64 *)&t->head = 0;
 	t->orig_head = head;
 	t->time = r->time;
@@ -208,10 +226,11 @@ static __always_inline void track_packet(struct record *r, __u64 head, __u32 ide
 
 static __always_inline void track_forget(__u64 head)
 {
-	struct track *t = track_find(track_set(head), head);
+	struct track *set = track_set(head);
+	__u32 way = track_find(set, head);
 
-	if (t)
-		*(volatile __u64 *)&t->head = 0;
+	if (way < TRACK_WAYS)
+		*(volatile __u64 *)&set[way].head = 0;
 }
 
 #endif

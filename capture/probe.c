@@ -201,7 +201,7 @@ static int make_rings(struct probes *p, uint64_t buffer, struct skbox_error *err
 	return 0;
 }
 
-static struct record_bpf *open_templates(struct probes *p, const struct probe_options *o, bool btf, bool raw)
+static struct record_bpf *open_templates(struct probes *p, bool btf, bool raw)
 {
 	struct record_bpf *b = record_bpf__open();
 
@@ -211,9 +211,8 @@ static struct record_bpf *open_templates(struct probes *p, const struct probe_op
 	bpf_program__set_autoload(b->progs.end_btf, btf);
 	bpf_program__set_autoload(b->progs.probe_raw, raw);
 	bpf_program__set_autoload(b->progs.end_raw, raw);
-	/* the argument of the templates' own targets; nothing runs them */
-	b->rodata->config = (struct probe_config){
-		.skb = 0, .reason = -1, .snaplen = o->snaplen, .features = PROBE_TRACK | PROBE_END, .cpus = p->cpus};
+	/* no argument is the packet: the templates end at once and cost the verifier nothing */
+	b->rodata->config = (struct probe_config){.skb = -1, .reason = -1};
 	bpf_map__set_max_entries(b->maps.rings, p->cpus);
 	bpf_map__set_max_entries(b->maps.counters, (uint32_t)p->n * p->cpus);
 	bpf_map__set_map_flags(b->maps.counters, BPF_F_MMAPABLE);
@@ -228,7 +227,7 @@ static struct record_bpf *open_templates(struct probes *p, const struct probe_op
 	return b;
 }
 
-static int load_templates(struct probes *p, const struct probe_options *o, struct skbox_error *err)
+static int load_templates(struct probes *p, struct skbox_error *err)
 {
 	bool raw = false;
 	int rc;
@@ -236,10 +235,10 @@ static int load_templates(struct probes *p, const struct probe_options *o, struc
 	for (size_t i = 0; i < p->n; i++)
 		raw |= !p->v[i].tp.btf_id;
 	libbpf_set_print(keep_warning);
-	p->bpf = open_templates(p, o, true, raw);
+	p->bpf = open_templates(p, true, raw);
 	p->use_btf = p->bpf;
 	if (!p->bpf)
-		p->bpf = open_templates(p, o, false, true);
+		p->bpf = open_templates(p, false, true);
 	if (!p->bpf) {
 		rc = errno ? -errno : -EINVAL;
 		return error_set(err, rc, 0, "loading into the kernel: %s%s%s", strerror(-rc), *last_warning ? ": " : "",
@@ -408,7 +407,7 @@ int probes_start(struct probes *p, const struct probe_options *o, struct skbox_e
 		return error_set(err, rc, 0, "%s", strerror(-rc));
 	rc = make_rings(p, o->buffer, err);
 	if (!rc)
-		rc = load_templates(p, o, err);
+		rc = load_templates(p, err);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < p->n; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The tracepoints of the running kernel that have a packet among their arguments. The prototypes
- * come from BTF (a typedef btf_trace_NAME for each tracepoint, bpf/btf: c4f6699dfcb8, 4.18); the
+ * come from BTF (a typedef btf_trace_NAME for each tracepoint); the
  * groups, which BTF does not have, from tracefs, which is looked at without mounting it anywhere.
  */
 #ifndef CAPTURE_TRACEPOINT_H
