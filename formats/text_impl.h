@@ -46,14 +46,19 @@ static inline void text_separate(struct text_writer *w)
 		text_newline(w->out, w->indent);
 }
 
-/* An unsigned integer behind its name, in decimal or (without 0x) in hexadecimal. */
-static inline void text_dec(struct buf *out, const char *name, uint64_t v)
+/*
+ * An unsigned integer behind its name (a literal, so that its length is known when inlined), in decimal
+ * or (without 0x) in hexadecimal.
+ */
+static inline __attribute__((always_inline)) void text_dec(struct buf *out, const char *name,
+							   uint64_t v)
 {
 	buf_put(out, name, __builtin_strlen(name));
 	buf_dec(out, v);
 }
 
-static inline void text_hex(struct buf *out, const char *name, uint64_t v)
+static inline __attribute__((always_inline)) void text_hex(struct buf *out, const char *name,
+							   uint64_t v)
 {
 	buf_put(out, name, __builtin_strlen(name));
 	buf_hex(out, v);

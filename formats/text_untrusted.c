@@ -70,25 +70,40 @@ static void put_special(struct buf *out, const uint8_t *p, size_t len)
 	}
 }
 
+/* Copies while it looks; whether all was harmless. p has 7 bytes of room behind the text. */
+static bool copy_plain(uint8_t *to, const uint8_t *p, size_t len)
+{
+	uint64_t v = 0;
+	bool special = false;
+
+	if (len < 8) {
+		for (size_t k = len; k-- > 0;)
+			v = v << 8 | p[k];
+		for (size_t k = 0; k < 8; k++)
+			to[k] = (uint8_t)(v >> (8 * k));
+		return !any_special(v | (ONES * ' ') << (8 * len));
+	}
+	for (size_t i = 0; i + 8 <= len; i += 8) {
+		memcpy(&v, p + i, 8);
+		memcpy(to + i, &v, 8);
+		special |= any_special(v);
+	}
+	memcpy(&v, p + len - 8, 8);
+	memcpy(to + len - 8, &v, 8);
+	return !(special | any_special(v));
+}
+
 void text_untrusted(struct buf *out, const char *text, size_t len)
 {
-	const uint8_t *p = (const uint8_t *)text;
-	uint64_t v;
-	size_t i = 0;
+	uint8_t *to;
 
-	for (; i + 8 <= len; i += 8) {
-		memcpy(&v, p + i, 8);
-		if (any_special(v))
-			goto special;
-	}
-	/* the last bytes, filled up with harmless ones */
-	v = ONES * ' ';
-	for (size_t k = i; k < len; k++)
-		v = v << 8 | p[k];
-	if (!any_special(v)) {
-		buf_put(out, p, len);
+	if (!len)
 		return;
-	}
-special:
-	put_special(out, p, len);
+	to = buf_room(out, len + 7);
+	if (!to)
+		return;
+	if (copy_plain(to, (const uint8_t *)text, len))
+		out->len += len;
+	else
+		put_special(out, (const uint8_t *)text, len);
 }

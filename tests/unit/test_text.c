@@ -320,6 +320,39 @@ static void test_hostile_events(void **state)
 	}
 }
 
+/* Numbers around each power of two and of ten, against the C library. */
+static void check_number(uint64_t v)
+{
+	char want[64];
+	struct buf b = {0};
+
+	snprintf(want, sizeof(want), "%llu %llx", (unsigned long long)v, (unsigned long long)v);
+	buf_dec(&b, v);
+	buf_u8(&b, ' ');
+	buf_hex(&b, v);
+	buf_u8(&b, 0);
+	assert_string_equal((char *)b.p, want);
+	buf_free(&b);
+}
+
+static void test_numbers(void **state)
+{
+	uint64_t ten = 1;
+
+	for (uint64_t v = 0; v < 12000; v++)
+		check_number(v);
+	for (int i = 0; i < 64; i++) {
+		check_number(UINT64_C(1) << i);
+		check_number((UINT64_C(1) << i) - 1);
+	}
+	check_number(UINT64_MAX);
+	for (int i = 0; i < 20; i++, ten *= 10) {
+		check_number(ten);
+		check_number(ten - 1);
+		check_number(ten + 1);
+	}
+}
+
 /* ---- heads, clocks, rows of the recording ---- */
 
 static struct ev_common *begin(struct ev_batch *b, uint64_t ns)
@@ -596,7 +629,7 @@ static const struct CMUnitTest own_tests[] = {
 	cmocka_unit_test(test_userspace),      cmocka_unit_test(test_stacks),
 	cmocka_unit_test(test_clock),          cmocka_unit_test(test_dates),
 	cmocka_unit_test(test_recording_rows), cmocka_unit_test(test_no_sockets),
-	cmocka_unit_test(test_packet_cache),
+	cmocka_unit_test(test_packet_cache),   cmocka_unit_test(test_numbers),
 };
 
 static void test_number_of_cases(void **state)
