@@ -657,14 +657,12 @@ static void text_of_print(void **state)
 	static const char *const lines[] = {
 		"recvq:0 sendq:0 timer:(keepalive,58sec,0) ino:103936",
 		"skmem:(r0,rb131072,t0,tb2626560,f0,w0,o0,bl0,d0)",
-		"ts cubic wscale:7,7 rto:426 rtt:101.8/81.005 ato:40 mss:65483 pmtu:65535 "
-		"rcvmss:6872 "
-		"advmss:65483 cwnd:10",
-		"bytes_sent:745 bytes_acked:746 bytes_received:7456 segs_out:7 segs_in:7 "
-		"data_segs_out:3 "
-		"data_segs_in:3",
-		"send 51460118bps lastsnd:825 lastrcv:677 lastack:677 pacing_rate 102919600bps "
-		"delivery_rate 1060453440bps delivered:4 busy:2ms",
+		("ts cubic wscale:7,7 rto:426 rtt:101.8/81.005 ato:40 mss:65483 pmtu:65535 "
+		 "rcvmss:6872 advmss:65483 cwnd:10"),
+		("bytes_sent:745 bytes_acked:746 bytes_received:7456 segs_out:7 segs_in:7 "
+		 "data_segs_out:3 data_segs_in:3"),
+		("send 51460118bps lastsnd:825 lastrcv:677 lastack:677 pacing_rate 102919600bps "
+		 "delivery_rate 1060453440bps delivered:4 busy:2ms"),
 		"rcv_space:33280 rcv_ssthresh:33280 minrtt:0.494 snd_wnd:524288",
 	};
 	char want[2048];
