@@ -6,9 +6,10 @@
 #include <stdint.h>
 
 struct skbox_error {
-	int code;        /* negative errno; 0: nothing went wrong */
-	uint64_t offset; /* where: bytes from the start of the input, or the line number of a line format */
-	char text[200];  /* what, with the numbers; one line, no line feed, no untrusted bytes */
+	int code; /* negative errno; 0: nothing went wrong */
+	uint64_t
+		offset; /* where: bytes from the start of the input, or the line number of a line format */
+	char text[200]; /* what, with the numbers; one line, no line feed, no untrusted bytes */
 };
 
 /*

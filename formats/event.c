@@ -18,7 +18,8 @@ struct ev_chunk {
 /* Where rows go when memory ran out; every row struct fits (asserted below). */
 static uint8_t scratch[SCRATCH_BYTES] __attribute__((aligned(16)));
 
-#define SECTION(id, number, name, help) _Static_assert(sizeof(struct ev_##id) <= SCRATCH_BYTES, #id);
+#define SECTION(id, number, name, help)                                                            \
+	_Static_assert(sizeof(struct ev_##id) <= SCRATCH_BYTES, #id);
 #define F(sec, number, member, type, name, foreign, unit, base, pred, help)
 #define END(id)
 #include "formats/schema.def"
@@ -196,8 +197,11 @@ static bool pool_grow(struct ev_pool *pool)
 	}
 	if (pool->n * 2 >= pool->hash_size) {
 		uint32_t size = pool->hash_size ? pool->hash_size * 2 : 256;
-		uint32_t *hash = calloc(size, sizeof(*hash));
+		uint32_t *hash;
 
+		while (pool->n * 2 >= size) /* a decoder fills pools without a hash */
+			size *= 2;
+		hash = calloc(size, sizeof(*hash));
 		if (!hash)
 			return false;
 		for (uint32_t i = 0; i < pool->n; i++) {
@@ -214,27 +218,40 @@ static bool pool_grow(struct ev_pool *pool)
 	return true;
 }
 
-static const struct ev_str *pool_add(struct ev_batch *b, struct ev_pool *pool, const void *p, size_t len)
+/* The index of a string in a pool with a hash, or -1; *slot: where it is or would be. */
+static int64_t pool_find(const struct ev_pool *pool, const void *p, size_t len, uint32_t *slot)
+{
+	uint32_t at = hash_bytes(p, len) & (pool->hash_size - 1);
+
+	for (uint32_t i; (i = pool->hash[at]); at = (at + 1) & (pool->hash_size - 1))
+		if (pool->v[i - 1].len == len && (!len || !memcmp(pool->v[i - 1].p, p, len)))
+			break;
+	*slot = at;
+	return (int64_t)pool->hash[at] - 1;
+}
+
+static const struct ev_str *pool_add(struct ev_batch *b, struct ev_pool *pool, const void *p,
+				     size_t len)
 {
 	static const struct ev_str none = {"", 0, 0};
-	uint32_t at;
+	uint32_t slot;
+	int64_t known;
 	char *copy;
 
 	if (len > UINT32_MAX || !pool_grow(pool)) {
 		b->failed = true;
 		return &none;
 	}
-	at = hash_bytes(p, len);
-	for (uint32_t i; (i = pool->hash[at & (pool->hash_size - 1)]); at++)
-		if (pool->v[i - 1].len == len && (!len || !memcmp(pool->v[i - 1].p, p, len)))
-			return &pool->v[i - 1];
+	known = pool_find(pool, p, len, &slot);
+	if (known >= 0)
+		return &pool->v[known];
 	copy = ev_batch_alloc(b, len);
 	if (!copy)
 		return &none;
 	if (len)
 		memcpy(copy, p, len);
 	b->bytes += len;
-	pool->hash[at & (pool->hash_size - 1)] = pool->n + 1;
+	pool->hash[slot] = pool->n + 1;
 	pool->v[pool->n] = (struct ev_str){copy, (uint32_t)len, pool->n};
 	return &pool->v[pool->n++];
 }
@@ -242,6 +259,13 @@ static const struct ev_str *pool_add(struct ev_batch *b, struct ev_pool *pool, c
 struct ev_str ev_string(struct ev_batch *b, const void *p, size_t len)
 {
 	return *pool_add(b, &b->strings, p, len);
+}
+
+int64_t ev_string_find(const struct ev_batch *b, const void *p, size_t len)
+{
+	uint32_t slot;
+
+	return b->strings.hash ? pool_find(&b->strings, p, len, &slot) : -1;
 }
 
 struct ev_str ev_text(struct ev_batch *b, const char *text)

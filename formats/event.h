@@ -19,7 +19,8 @@
 struct ev_str {
 	const char *p;
 	uint32_t len;
-	uint32_t id; /* index in the batch's dictionary: equal ids are equal strings, within a batch */
+	uint32_t
+		id; /* index in the batch's dictionary: equal ids are equal strings, within a batch */
 };
 
 /* Bytes of one row; equal bytes of a batch have the same id and are stored once. */
@@ -47,9 +48,13 @@ typedef struct ev_bytes ev_type_BYTES;
 typedef struct ev_list ev_type_LIST;
 
 /* One struct a section; `has` tells which members are present (EV_HAS). Absent members are zero. */
-#define SECTION(id, number, name, help) struct ev_##id { uint64_t has;
+#define SECTION(id, number, name, help)                                                            \
+	struct ev_##id {                                                                           \
+		uint64_t has;
 #define F(sec, number, member, type, name, foreign, unit, base, pred, help) ev_type_##type member;
-#define END(id) };
+#define END(id)                                                                                    \
+	}                                                                                          \
+	;
 #include "formats/schema.def"
 
 /* EV_common, EV_kernel, ...: index of a section in memory, without gaps; files use its number. */
@@ -64,15 +69,17 @@ enum ev_section {
 /* EVI_common_timestamp, ...: bit of a field in `has`. */
 enum ev_field_bit {
 #define SECTION(id, number, name, help)
-#define F(sec, number, member, type, name, foreign, unit, base, pred, help) EVI_##sec##_##member = (number)-1,
+#define F(sec, number, member, type, name, foreign, unit, base, pred, help)                        \
+	EVI_##sec##_##member = (number)-1,
 #define END(id)
 #include "formats/schema.def"
 };
 
-#define EV_BIT(sec, member) (UINT64_C(1) << EVI_##sec##_##member)
+#define EV_BIT(sec, member)      (UINT64_C(1) << EVI_##sec##_##member)
 #define EV_HAS(row, sec, member) (((row)->has & EV_BIT(sec, member)) != 0)
 /* Sets a member and its presence bit. */
-#define EV_SET(row, sec, member, value) ((row)->member = (value), (void)((row)->has |= EV_BIT(sec, member)))
+#define EV_SET(row, sec, member, value)                                                            \
+	((row)->member = (value), (void)((row)->has |= EV_BIT(sec, member)))
 #define EV_SECTION_BIT(sec) (UINT64_C(1) << EV_##sec)
 
 /* One event: a view into its batch, valid until the batch is cleared, filled again or freed. */
@@ -120,7 +127,8 @@ enum { EV_BATCH_MAX = 16384 };
 
 struct ev_batch *ev_batch_new(void); /* NULL when out of memory; freed with ev_batch_free() */
 void ev_batch_free(struct ev_batch *b);
-void ev_batch_clear(struct ev_batch *b); /* no events, no strings; keeps its memory for the next ones */
+void ev_batch_clear(
+	struct ev_batch *b); /* no events, no strings; keeps its memory for the next ones */
 
 /*
  * Filling: ev_batch_begin() starts the next event, ev_batch_add() gives it a section and returns the
@@ -134,6 +142,8 @@ void ev_batch_drop(struct ev_batch *b); /* takes the event begun last back (dama
 
 /* Copies into the batch; equal bytes give the same id. p may be NULL when len is 0. */
 struct ev_str ev_string(struct ev_batch *b, const void *p, size_t len);
+/* The id of a string that the batch has; -1 when it has none. Not for a batch that a decoder filled. */
+int64_t ev_string_find(const struct ev_batch *b, const void *p, size_t len);
 struct ev_str ev_text(struct ev_batch *b, const char *text); /* NUL-terminated */
 struct ev_bytes ev_bytes(struct ev_batch *b, const void *p, size_t len);
 struct ev_list ev_list(struct ev_batch *b, const struct ev_str *v, uint32_t n);

@@ -3,37 +3,59 @@
 
 #include <string.h>
 
-#define UNIT_NONE SCHEMA_NONE
-#define UNIT_NS SCHEMA_NS
-#define UNIT_US SCHEMA_US
-#define UNIT_MS SCHEMA_MS
+#define UNIT_NONE  SCHEMA_NONE
+#define UNIT_NS    SCHEMA_NS
+#define UNIT_US    SCHEMA_US
+#define UNIT_MS    SCHEMA_MS
 #define UNIT_BYTES SCHEMA_UNIT_BYTES
-#define UNIT_BPS SCHEMA_BPS
-#define UNIT_SEGS SCHEMA_SEGS
-#define UNIT_PKTS SCHEMA_PKTS
+#define UNIT_BPS   SCHEMA_BPS
+#define UNIT_SEGS  SCHEMA_SEGS
+#define UNIT_PKTS  SCHEMA_PKTS
 #define UNIT_COUNT SCHEMA_COUNT
 
 /* One array of fields a section... */
 #define SECTION(id, number, name, help) static const struct schema_field fields_##id[] = {
-#define F(sec, number, member, type, name, foreign, unit, base, pred, help)                                       \
-	{EV_##sec, (number)-1, SCHEMA_##type, UNIT_##unit, SCHEMA_##base, SCHEMA_PRED_##pred,                     \
-	 offsetof(struct ev_##sec, member), #member, name, foreign, help},
-#define END(id) {0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL}};
+#define F(sec, number, member, type, name, foreign, unit, base, pred, help)                        \
+	{EV_##sec,                                                                                 \
+	 (number)-1,                                                                               \
+	 SCHEMA_##type,                                                                            \
+	 UNIT_##unit,                                                                              \
+	 SCHEMA_##base,                                                                            \
+	 SCHEMA_PRED_##pred,                                                                       \
+	 offsetof(struct ev_##sec, member),                                                        \
+	 #member,                                                                                  \
+	 name,                                                                                     \
+	 foreign,                                                                                  \
+	 help},
+#define END(id)                                                                                    \
+	{                                                                                          \
+		0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL                                        \
+	}                                                                                          \
+	}                                                                                          \
+	;
 #include "formats/schema.def"
 
 /* ... and the sections. */
 const struct schema_section schema_sections[EV_SECTIONS] = {
-#define SECTION(id, number, name, help)                                                                           \
-	[EV_##id] = {#id, name, help, number, sizeof(struct ev_##id), fields_##id,                                \
+#define SECTION(id, number, name, help)                                                            \
+	[EV_##id] = {#id,                                                                          \
+		     name,                                                                         \
+		     help,                                                                         \
+		     number,                                                                       \
+		     sizeof(struct ev_##id),                                                       \
+		     fields_##id,                                                                  \
 		     sizeof(fields_##id) / sizeof(fields_##id[0]) - 1},
 #define F(sec, number, member, type, name, foreign, unit, base, pred, help)
 #define END(id)
 #include "formats/schema.def"
 };
 
-const char *const schema_type_names[] = {"", "u8", "u16", "u32", "u64", "i32", "i64", "bool", "str", "bytes", "list"};
-const char *const schema_unit_names[] = {"", "ns", "us", "ms", "bytes", "bytes/s", "segments", "packets", "count"};
-const char *const schema_base_names[] = {"dec", "hex", "text", "addr", "mac", "ufid", "raw", "time", "flag"};
+const char *const schema_type_names[] = {"",    "u8",   "u16", "u32",   "u64", "i32",
+					 "i64", "bool", "str", "bytes", "list"};
+const char *const schema_unit_names[] = {"",        "ns",       "us",      "ms",   "bytes",
+					 "bytes/s", "segments", "packets", "count"};
+const char *const schema_base_names[] = {"dec",  "hex", "text", "addr", "mac",
+					 "ufid", "raw", "time", "flag"};
 
 int schema_section_of(unsigned int number)
 {

@@ -10,14 +10,38 @@
 
 /* Values are in files: never renumber. */
 enum schema_type {
-	SCHEMA_U8 = 1, SCHEMA_U16, SCHEMA_U32, SCHEMA_U64, SCHEMA_I32, SCHEMA_I64, SCHEMA_BOOL,
-	SCHEMA_STR, SCHEMA_BYTES, SCHEMA_LIST
+	SCHEMA_U8 = 1,
+	SCHEMA_U16,
+	SCHEMA_U32,
+	SCHEMA_U64,
+	SCHEMA_I32,
+	SCHEMA_I64,
+	SCHEMA_BOOL,
+	SCHEMA_STR,
+	SCHEMA_BYTES,
+	SCHEMA_LIST
 };
 enum schema_unit {
-	SCHEMA_NONE, SCHEMA_NS, SCHEMA_US, SCHEMA_MS, SCHEMA_UNIT_BYTES, SCHEMA_BPS, SCHEMA_SEGS, SCHEMA_PKTS, SCHEMA_COUNT
+	SCHEMA_NONE,
+	SCHEMA_NS,
+	SCHEMA_US,
+	SCHEMA_MS,
+	SCHEMA_UNIT_BYTES,
+	SCHEMA_BPS,
+	SCHEMA_SEGS,
+	SCHEMA_PKTS,
+	SCHEMA_COUNT
 };
 enum schema_base {
-	SCHEMA_DEC, SCHEMA_HEX, SCHEMA_TEXT, SCHEMA_ADDR, SCHEMA_MAC, SCHEMA_UFID, SCHEMA_RAW, SCHEMA_TIME, SCHEMA_FLAG
+	SCHEMA_DEC,
+	SCHEMA_HEX,
+	SCHEMA_TEXT,
+	SCHEMA_ADDR,
+	SCHEMA_MAC,
+	SCHEMA_UFID,
+	SCHEMA_RAW,
+	SCHEMA_TIME,
+	SCHEMA_FLAG
 };
 enum schema_pred { SCHEMA_PRED_NONE, SCHEMA_PRED_PREV, SCHEMA_PRED_GROUP };
 
@@ -38,7 +62,8 @@ struct schema_section {
 };
 
 extern const struct schema_section schema_sections[EV_SECTIONS];
-extern const char *const schema_type_names[], *const schema_unit_names[], *const schema_base_names[];
+extern const char *const schema_type_names[], *const schema_unit_names[],
+						      *const schema_base_names[];
 
 /* Index of the section with this number in files; -1 when there is none. */
 int schema_section_of(unsigned int number);

@@ -26,8 +26,9 @@ struct skbx_output {
 };
 
 struct skbx_write_options {
-	uint8_t id[SKBX_ID_BYTES]; /* random, of this file alone: what tells its blocks from forged ones */
-	int level;                 /* zstd level; 0: the default, 3 */
+	uint8_t id
+		[SKBX_ID_BYTES]; /* random, of this file alone: what tells its blocks from forged ones */
+	int level;               /* zstd level; 0: the default, 3 */
 };
 
 struct skbx_writer;
@@ -36,8 +37,8 @@ struct skbx_writer;
  * Starts a file: its header goes out at once. 0, or a negative errno with err filled.
  * The writer is freed by skbx_writer_free(), closed or not.
  */
-int skbx_writer_open(struct skbx_writer **w, const struct skbx_output *out, const struct skbx_write_options *options,
-		     struct skbox_error *err);
+int skbx_writer_open(struct skbx_writer **w, const struct skbx_output *out,
+		     const struct skbx_write_options *options, struct skbox_error *err);
 
 /*
  * Writes the events of the batch, in their order, as one block or more; when it returns 0 the bytes
@@ -67,16 +68,17 @@ struct skbx_input {
 
 /* What a block's header tells without decompressing the block. */
 struct skbx_summary {
-	uint64_t offset;              /* of the block in the file */
-	uint32_t seq;                 /* number of the block, from 0 */
-	uint8_t type;                 /* SKBX_EVENTS, ... */
-	uint32_t events;              /* rows of any kind */
-	uint32_t packets, sockets;    /* of them: with a kernel section; with a diag section */
-	uint32_t raw_bytes, bytes;    /* of the data, decompressed and compressed */
-	uint64_t first_ns, last_ns;   /* smallest and largest time */
-	uint64_t lost;                /* events lost in the whole recording up to the end of this block */
-	uint64_t probes, drops;       /* sketches: bit skbx_sketch() of each symbol, each reason */
-	const uint8_t *flows;         /* sketch of addresses and ports; borrowed until the next read; NULL: none */
+	uint64_t offset;            /* of the block in the file */
+	uint32_t seq;               /* number of the block, from 0 */
+	uint8_t type;               /* SKBX_EVENTS, ... */
+	uint64_t events;            /* rows of any kind */
+	uint64_t packets, sockets;  /* of them: with a kernel section; with a diag section */
+	uint32_t raw_bytes, bytes;  /* of the data, decompressed and compressed */
+	uint64_t first_ns, last_ns; /* smallest and largest time */
+	uint64_t lost;          /* events lost in the whole recording up to the end of this block */
+	uint64_t probes, drops; /* sketches: bit skbx_sketch() of each symbol, each reason */
+	const uint8_t *
+		flows; /* sketch of addresses and ports; borrowed until the next read; NULL: none */
 	uint32_t flows_bytes;
 };
 
@@ -95,18 +97,19 @@ struct skbx_read_options {
 	/* Whether a block is wanted; NULL: all. Blocks of the inventory are not asked about. */
 	bool (*want)(void *ctx, const struct skbx_summary *summary);
 	void *ctx;
-	uint64_t sections; /* EV_SECTION_BIT()s to decode; 0: all. Rows of other sections do not appear */
+	uint64_t
+		sections; /* EV_SECTION_BIT()s to decode; 0: all. Rows of other sections do not appear */
 };
 
 /* Counters of a reader; all of them also count while reading goes on. */
 struct skbx_status {
-	uint64_t blocks, events;      /* read (or, with want, skipped) whole */
-	uint64_t blocks_skipped;      /* by want */
-	uint64_t damaged;             /* places */
-	uint64_t unknown;             /* columns and block types of a newer format that were left out */
-	bool finished;                /* trailer seen */
-	uint64_t bytes;               /* read */
-	uint16_t version;             /* format version of the file */
+	uint64_t blocks, events; /* read (or, with want, skipped) whole */
+	uint64_t blocks_skipped; /* by want */
+	uint64_t damaged;        /* places */
+	uint64_t unknown;        /* columns and block types of a newer format that were left out */
+	bool finished;           /* trailer and seek table seen */
+	uint64_t bytes;          /* read */
+	uint16_t version;        /* format version of the file */
 	uint8_t id[SKBX_ID_BYTES];
 };
 
@@ -114,8 +117,8 @@ struct skbx_status {
  * Reads the file header. -EPROTO with err filled: this is not an event file (or its beginning is
  * damaged beyond recognition). The reader is freed by skbx_reader_free().
  */
-int skbx_reader_open(struct skbx_reader **r, const struct skbx_input *in, const struct skbx_read_options *options,
-		     struct skbox_error *err);
+int skbx_reader_open(struct skbx_reader **r, const struct skbx_input *in,
+		     const struct skbx_read_options *options, struct skbox_error *err);
 
 /* Whether bytes begin an event file (needs 64). */
 bool skbx_recognize(const void *p, size_t len);

@@ -8,13 +8,14 @@ trap 'rm -rf "$work"' EXIT
 jobs=$(nproc) && [ "$jobs" -le 4 ] || jobs=4
 
 try() { # NAME COMMAND...
-	local name=$1
+	local name=$1 status=0
 	shift
-	if "$@" >"$work/log" 2>&1; then
+	"$@" >"$work/log" 2>&1 || status=$?
+	if [ $status = 0 ]; then
 		echo "ok $name"
 	else
 		tail -n 20 "$work/log"
-		echo "not ok $name: exit status $?"
+		echo "not ok $name: exit status $status"
 	fi
 }
 

@@ -4,6 +4,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 skbox=build/skbox capture=build/skbox-capture
+for file in $skbox $capture README.md CONTRIBUTING.md man/skbox.1 man/skbox-capture.8 man/skbx.5; do
+	[ -f "$file" ] || { echo "not ok documents and programs are there: no $file" && exit 1; }
+done
 
 verdict() { # NAME: no findings on standard input is good
 	local findings
@@ -45,7 +48,7 @@ done | sort -u | verdict "every option in the documents exists"
 grep -ohE '`(make|tests/|demo/|\.ci/)[^`]*`' README.md CONTRIBUTING.md | tr -d '`' | sort -u | while read -r first second _; do
 	case $first in
 	make) [[ -z $second || $second == *=* ]] || grep -qE "^([a-z-]+ )*$second( [a-z-]+)*:" Makefile || echo "make $second" ;;
-	*) compgen -G "$first" >/dev/null || echo "$first" ;;
+	*) compgen -G "${first//NAME/*}" >/dev/null || echo "$first" ;;
 	esac
 done | verdict "every target and file in the documents exists"
 
@@ -62,3 +65,4 @@ done | verdict "skbox-capture(8) has every option"
 for page in man/skbox.1 man/skbox-capture.8 man/skbx.5; do
 	man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null | sed "s,^,$page: ,"
 done | verdict "the manuals have no formatting errors"
+exit 0

@@ -51,3 +51,4 @@ git grep -nE 'TO[D]O|FIX[M]E|XX[X]' -- '*.c' '*.h' '*.sh' Makefile 2>/dev/null |
 # About 600 lines a file: past 700 there is a seam that somebody overlooked.
 sources formats cli analyze capture bpf tests demo | xargs -r wc -l | awk '$2 != "total" && $1 > 700 { print $2 ": " $1 " lines" }' |
 	verdict "no source file is longer than 700 lines"
+exit 0

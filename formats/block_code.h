@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What block_encode.c and block_decode.c share; nobody else includes this. */
+#ifndef FORMATS_BLOCK_CODE_H
+#define FORMATS_BLOCK_CODE_H
+
+#include "formats/block.h"
+#include "formats/schema.h"
+
+/* Columns that are no field. Fields have section number << 6 | bit, which is 64 or more. */
+enum { COLUMN_GROUPS = 1, COLUMN_SHAPES = 2, COLUMN_BLOBS = 3 };
+enum { BLOCK_CONTENT = 1 }; /* first byte: what follows is as FORMAT.md has it */
+
+/* Rows of one section, or of those that have one field. */
+struct block_rows {
+	uint32_t n;
+	uint32_t *groups; /* group of each row's event */
+	uint64_t *times;
+};
+
+struct block_coder {
+	struct column_scratch scratch;
+	struct block_dict *local; /* shapes of the block itself */
+	uint64_t *values, *times, *row_times, *field_times;
+	uint32_t *shape_of, *group_of, *rows, *row_groups, *field_groups;
+	uint32_t n_groups, room;
+	struct buf columns, column, head;
+	size_t own_bytes; /* of the strings and shapes of the block encoded last */
+	/* encoding only */
+	uint32_t *string_map, *blob_map, *local_strings, *local_blobs; /* file id + 1; batch ids */
+	uint32_t string_room, blob_room, n_local_strings, n_local_blobs;
+	uint64_t *group_keys;
+	uint32_t *group_ids, *shape_slots;
+	uint32_t group_slots;
+};
+
+int block_coder_reserve(struct block_coder *c, uint32_t events);
+
+/* The shape's id in d, added when it is new; -1: out of memory. masks: of its sections, in order. */
+int block_dict_shape(struct block_dict *d, uint64_t sections, const uint64_t *masks, uint32_t n);
+
+int block_dict_append(struct block_dict *d, uint64_t sections, const uint64_t *masks, uint32_t n);
+
+/* Strings of the key (may be NULL), then the block's own, into the batch's pool. */
+int block_get_strings(struct cursor *c, struct ev_batch *b, const struct block_dict *key,
+		      struct skbox_error *err);
+int block_get_shapes(struct cursor *c, struct block_dict *d, struct skbox_error *err);
+void block_put_shapes(struct buf *out, const struct block_dict *d);
+
+static inline enum column_pred block_pred(const struct schema_field *f)
+{
+	/* when a packet was first seen is close to when its first event was recorded */
+	if (f->section == EV_skb_tracking && f->bit == EVI_skb_tracking_timestamp)
+		return COLUMN_GROUP_TIME;
+	return f->pred == SCHEMA_PRED_GROUP  ? COLUMN_GROUP
+	       : f->pred == SCHEMA_PRED_PREV ? COLUMN_PREV
+					     : COLUMN_NONE;
+}
+
+#endif

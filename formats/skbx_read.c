@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "formats/skbx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zstd.h>
+
+#include "formats/skbx_frame.h"
+#include "formats/skbx_index.h"
+#include "formats/skbx_inventory.h"
+
+enum { READ_BYTES = 256 * 1024 }; /* asked of the input at a time */
+
+struct skbx_reader {
+	struct skbx_input in;
+	struct skbx_read_options o;
+	struct skbx_status status;
+	/* a window of the input: [at, at + len) of the file is at p + from */
+	uint8_t *p;
+	size_t from, len, cap;
+	uint64_t at;
+	bool eof, ended;
+	uint64_t
+		base; /* offset at which the current file begins (files may stand behind each other) */
+	int64_t last_seq; /* of the last block that was read; -1: none */
+	bool startup_seen;
+	bool trailer_seen;
+	bool tail_is_table;  /* the file ends as a finished one does */
+	uint64_t frames_crc; /* of the seek table entries that the frames so far should have */
+	uint32_t n_frames;
+	ZSTD_DCtx *zstd;
+	struct block_coder *coder;
+	struct block_dict *key;
+	uint32_t key_seq;
+	struct buf raw;
+	struct frame_block block;
+};
+
+static void damage(struct skbx_reader *r, uint64_t offset, const char *text)
+{
+	struct skbox_error e = {0};
+
+	r->status.damaged++;
+	error_set(&e, -EPROTO, offset, "%s", text);
+	if (r->o.damage)
+		r->o.damage(r->o.ctx, &e);
+}
+
+/* ---- the window ---- */
+
+/* Tries to have n bytes at the current place; returns how many there are, or a negative errno. */
+static int64_t window(struct skbx_reader *r, size_t n)
+{
+	while (r->len < n && !r->eof) {
+		size_t want = n - r->len > READ_BYTES ? n - r->len : READ_BYTES;
+		ssize_t got;
+
+		if (r->from && r->from + r->len + want > r->cap) {
+			memmove(r->p, r->p + r->from, r->len);
+			r->from = 0;
+		}
+		if (r->len + want > r->cap) {
+			uint8_t *p = realloc(r->p, r->len + want);
+
+			if (!p)
+				return -ENOMEM;
+			r->p = p;
+			r->cap = r->len + want;
+		}
+		got = r->in.read(r->in.ctx, r->p + r->from + r->len, want, r->at + r->len);
+		if (got < 0)
+			return got;
+		r->eof = got == 0;
+		r->len += (size_t)got;
+		r->status.bytes += (uint64_t)got;
+	}
+	return (int64_t)r->len;
+}
+
+static const uint8_t *here(const struct skbx_reader *r)
+{
+	return r->p + r->from;
+}
+
+/* Moves on by n bytes; those that were not read yet are not read where the input can seek. */
+static int forward(struct skbx_reader *r, size_t n)
+{
+	while (n > r->len && r->in.size < 0 && !r->eof) {
+		int64_t got;
+
+		n -= r->len;
+		r->at += r->len;
+		r->from = r->len = 0;
+		got = window(r, n < READ_BYTES ? n : READ_BYTES);
+		if (got < 0)
+			return (int)got;
+	}
+	if (n > r->len) {
+		r->at += n;
+		r->from = r->len = 0;
+		return 0;
+	}
+	r->at += n;
+	r->from += n;
+	r->len -= n;
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static void file_begins(struct skbx_reader *r, uint64_t base)
+{
+	r->base = base;
+	r->last_seq = -1;
+	r->key_seq = 0;
+	r->startup_seen = false;
+	r->status.finished = r->trailer_seen = false;
+	r->n_frames = 0;
+	r->frames_crc = 0;
+}
+
+static void count_frame(struct skbx_reader *r, uint32_t compressed, uint32_t raw)
+{
+	uint64_t entry = compressed | (uint64_t)raw << 32;
+
+	/* any mix that depends on order: it is compared with the table's own, not stored */
+	r->frames_crc = (r->frames_crc ^ entry) * UINT64_C(0x9e3779b97f4a7c15);
+	r->frames_crc ^= r->frames_crc >> 29;
+	r->n_frames++;
+}
+
+/* Reads the file header at the current place, or what stands behind a damaged one. */
+static int read_header(struct skbx_reader *r, struct skbox_error *err)
+{
+	int64_t got = window(r, SKBX_HEADER_BYTES + FRAME_BLOCK_MAX);
+	struct frame_block first;
+	int ret;
+
+	if (got < 0)
+		return error_set(err, (int)got, r->at, "cannot read: %s", strerror(-(int)got));
+	if (!skbx_recognize(here(r), (size_t)got))
+		return error_set(err, -EPROTO, r->at, "not an event file");
+	file_begins(r, r->at);
+	ret = frame_get_header(here(r), &r->status.version, r->status.id);
+	if (ret == -ENOTSUP)
+		return error_set(err, ret, r->at, "event file of a newer format");
+	if (ret) {
+		/* the first block stands behind it, and knows the file's id too */
+		damage(r, r->at, "file header is damaged");
+		ret = frame_get_block(&first, here(r) + SKBX_HEADER_BYTES,
+				      (size_t)got - SKBX_HEADER_BYTES);
+		if (ret <= 0 || first.sum.offset != SKBX_HEADER_BYTES || first.sum.seq)
+			return error_set(err, -EPROTO, r->at,
+					 "file header and first block are damaged");
+		r->status.version = FRAME_VERSION;
+		memcpy(r->status.id, first.id, SKBX_ID_BYTES);
+	}
+	count_frame(r, SKBX_HEADER_BYTES, 0);
+	return forward(r, SKBX_HEADER_BYTES);
+}
+
+int skbx_reader_open(struct skbx_reader **result, const struct skbx_input *in,
+		     const struct skbx_read_options *options, struct skbox_error *err)
+{
+	struct skbx_reader *r = calloc(1, sizeof(*r));
+	int ret;
+
+	*result = NULL;
+	if (!r)
+		return error_set(err, -ENOMEM, 0, "out of memory");
+	r->in = *in;
+	if (options)
+		r->o = *options;
+	if (!r->o.sections)
+		r->o.sections = ~UINT64_C(0);
+	r->zstd = ZSTD_createDCtx();
+	r->coder = block_coder_new();
+	r->key = block_dict_new();
+	if (!r->zstd || !r->coder || !r->key)
+		ret = error_set(err, -ENOMEM, 0, "out of memory");
+	else
+		ret = read_header(r, err);
+	if (ret)
+		skbx_reader_free(r);
+	else
+		*result = r;
+	return ret;
+}
+
+void skbx_reader_free(struct skbx_reader *r)
+{
+	if (!r)
+		return;
+	ZSTD_freeDCtx(r->zstd);
+	block_coder_free(r->coder);
+	block_dict_free(r->key);
+	buf_free(&r->raw);
+	free(r->p);
+	free(r);
+}
+
+const struct skbx_summary *skbx_read_summary(const struct skbx_reader *r)
+{
+	return &r->block.sum;
+}
+
+const struct skbx_status *skbx_read_status(const struct skbx_reader *r)
+{
+	return &r->status;
+}
+
+/* ---- finding the next block after damage ---- */
+
+/* Whether the file's last bytes, as far as they are in the window, are those of a seek table. */
+static bool ends_with_table(const struct skbx_reader *r)
+{
+	return r->eof && r->len >= 4 && frame_le32(here(r) + r->len - 4) == FRAME_SEEK_FOOTER_MAGIC;
+}
+
+/* Whether a block header at the current place is one of this file, at its own place, and later. */
+static bool is_own_block(struct skbx_reader *r, const struct frame_block *b)
+{
+	return !memcmp(b->id, r->status.id, SKBX_ID_BYTES) && b->sum.offset == r->at - r->base &&
+	       (int64_t)b->sum.seq > r->last_seq;
+}
+
+/*
+ * Looks for the next block from behind the current place on. 1: the window stands at one; 0: there
+ * is none up to the end. A block's bytes in a packet's payload are not taken for one: they do not
+ * stand where their header says.
+ */
+static int resync(struct skbx_reader *r)
+{
+	int ret = forward(r, 1);
+
+	while (!ret) {
+		const uint8_t *p, *found;
+		int64_t got = window(r, FRAME_BLOCK_MAX);
+
+		if (got < 0)
+			return (int)got;
+		r->tail_is_table |= ends_with_table(r);
+		if (got < FRAME_PREFIX_BYTES)
+			return 0;
+		p = here(r);
+		found = memchr(p, (int)(FRAME_BLOCK_MAGIC & 0xff), (size_t)got);
+		if (found != p) {
+			ret = forward(r, found ? (size_t)(found - p) : (size_t)got);
+			continue;
+		}
+		if (frame_le32(p) == FRAME_BLOCK_MAGIC &&
+		    frame_get_block(&r->block, p, (size_t)got) > 0 && is_own_block(r, &r->block))
+			return 1;
+		ret = forward(r, 1);
+	}
+	return ret;
+}
+
+/* ---- one block ---- */
+
+/* The data of r->block, decompressed into r->raw. -EPROTO: damaged, and told. */
+static int unpack(struct skbx_reader *r, const uint8_t *data, struct skbox_error *err)
+{
+	const struct skbx_summary *s = &r->block.sum;
+	size_t n;
+
+	if (frame_crc(data, s->bytes) != r->block.data_crc)
+		return error_set(err, -EPROTO, 0, "block %u: data has a wrong checksum", s->seq);
+	buf_clear(&r->raw);
+	if (!buf_room(&r->raw, s->raw_bytes + 1))
+		return error_set(err, -ENOMEM, 0, "out of memory");
+	n = ZSTD_decompressDCtx(r->zstd, r->raw.p, s->raw_bytes, data, s->bytes);
+	if (ZSTD_isError(n) || n != s->raw_bytes)
+		return error_set(err, -EPROTO, 0, "block %u: %s", s->seq,
+				 ZSTD_isError(n) ? ZSTD_getErrorName(n) : "data is too short");
+	r->raw.len = n;
+	return 0;
+}
+
+/* The content of the block in r->raw: 1 when the batch has events, 0 when there is nothing to return. */
+static int take(struct skbx_reader *r, struct ev_batch *batch, struct skbox_error *err)
+{
+	const struct skbx_summary *s = &r->block.sum;
+	const struct block_dict *key = r->block.key ? r->key : NULL;
+	struct skbx_index index = {0};
+	struct cursor c;
+	int ret;
+
+	switch (s->type) {
+	case SKBX_EVENTS:
+		if (key && r->block.key != r->key_seq)
+			return error_set(err, -EPROTO, 0, "block %u: its key block is damaged",
+					 s->seq);
+		ret = block_decode(r->coder, batch, r->raw.p, r->raw.len, key, s->first_ns,
+				   r->o.sections, &r->status.unknown, err);
+		if (!ret && batch->n != s->events)
+			ret = error_set(err, -EPROTO, 0,
+					"block %u: %u events where %llu are promised", s->seq,
+					batch->n, (unsigned long long)s->events);
+		if (!ret)
+			r->startup_seen |= batch->sec[EV_startup].n > 0;
+		return ret ? ret : 1;
+	case SKBX_KEY:
+		if (r->key_seq == r->block.key)
+			return 0; /* the second copy */
+		r->key_seq = 0;
+		ret = block_dict_get(r->key, r->raw.p, r->raw.len, err);
+		if (!ret)
+			r->key_seq = r->block.key;
+		return ret;
+	case SKBX_INVENTORY:
+	case SKBX_TRAILER:
+		c = cursor_init(r->raw.p, r->raw.len);
+		ret = skbx_inventory_get(&c, r->coder, batch, &r->status.unknown, err);
+		if (ret)
+			return ret;
+		/* only where the first rows were lost: else they are known already */
+		if (s->type == SKBX_INVENTORY && !r->startup_seen && batch->sec[EV_startup].n) {
+			r->startup_seen = true;
+			return 1;
+		}
+		return 0;
+	case SKBX_INDEX:
+		ret = skbx_index_get(&index, r->raw.p, r->raw.len, err);
+		skbx_index_free(&index);
+		return ret;
+	default: r->status.unknown++; return 0;
+	}
+}
+
+/*
+ * The seek table at the current place: 1 when it was one (whole, or cut at the end of the file),
+ * 0 when the bytes cannot be one.
+ */
+static int read_seek_table(struct skbx_reader *r, struct skbox_error *err)
+{
+	uint64_t size = (uint64_t)frame_le32(here(r) + 4) + FRAME_PREFIX_BYTES, crc = r->frames_crc;
+	uint32_t n = r->n_frames;
+	const uint8_t *p;
+	int64_t got;
+
+	/* after damage frames are left out of the count: nothing to compare with */
+	if (size > UINT32_MAX ||
+	    (!r->status.damaged &&
+	     size != FRAME_PREFIX_BYTES + FRAME_SEEK_FOOTER_BYTES + (uint64_t)n * 8))
+		return 0;
+	got = window(r, size);
+	if (got < 0)
+		return error_set(err, (int)got, r->at, "cannot read: %s", strerror(-(int)got));
+	if ((uint64_t)got < size) {
+		r->ended = true;
+		return 1;
+	}
+	p = here(r);
+	if (frame_le32(p + size - 4) != FRAME_SEEK_FOOTER_MAGIC)
+		return 0;
+	r->frames_crc = 0;
+	r->n_frames = 0;
+	for (const uint8_t *e = p + 8; e + 8 <= p + size - FRAME_SEEK_FOOTER_BYTES; e += 8)
+		count_frame(r, frame_le32(e), frame_le32(e + 4));
+	if (!r->status.damaged && (r->frames_crc != crc || r->n_frames != n ||
+				   frame_le32(p + size - 9) != n || p[size - 5]))
+		damage(r, r->at, "seek table does not fit the frames");
+	r->status.finished = r->trailer_seen;
+	got = forward(r, size);
+	return got < 0 ? (int)got : 1;
+}
+
+/*
+ * A block stands at the current place, its header in r->block. 1: batch has events; 0: go on;
+ * negative: stop.
+ */
+static int read_block(struct skbx_reader *r, size_t header, struct ev_batch *batch,
+		      struct skbox_error *err)
+{
+	const struct skbx_summary *s = &r->block.sum;
+	struct skbox_error what = {0};
+	uint64_t offset = r->at;
+	int64_t got;
+	int ret;
+
+	if (s->type == SKBX_EVENTS && r->o.want && !r->o.want(r->o.ctx, s)) {
+		r->status.blocks_skipped++;
+		r->status.events += s->events;
+		r->last_seq = s->seq;
+		count_frame(r, (uint32_t)header, 0);
+		count_frame(r, s->bytes, s->raw_bytes);
+		return forward(r, header + s->bytes);
+	}
+	got = window(r, header + s->bytes);
+	if (got < 0)
+		return error_set(err, (int)got, r->at, "cannot read: %s", strerror(-(int)got));
+	if ((size_t)got < header + s->bytes) { /* the end of a file that is not finished */
+		if (ends_with_table(r))
+			damage(r, offset, "block goes past the end of the file");
+		r->ended = true;
+		return 0;
+	}
+	r->last_seq = s->seq;
+	ret = unpack(r, here(r) + header, &what);
+	if (!ret) {
+		ret = take(r, batch, &what);
+		r->trailer_seen |= s->type == SKBX_TRAILER && ret >= 0;
+	}
+	if (ret == -ENOMEM)
+		return error_set(err, ret, offset, "out of memory");
+	if (ret < 0) {
+		ev_batch_clear(batch);
+		damage(r, offset, what.text);
+		got = window(r, header + s->bytes + FRAME_PREFIX_BYTES);
+		/* where its length leads nowhere, the length is not to be trusted */
+		if (got > (int64_t)(header + s->bytes) + 3 &&
+		    frame_le32(here(r) + header + s->bytes) >> 4 != FRAME_BLOCK_MAGIC >> 4)
+			return forward(r, header);
+		ret = 0;
+	} else {
+		r->status.blocks++;
+		r->status.events += s->type == SKBX_EVENTS ? s->events : 0;
+	}
+	count_frame(r, (uint32_t)header, 0);
+	count_frame(r, s->bytes, s->raw_bytes);
+	got = forward(r, header + s->bytes);
+	return got < 0 ? (int)got : ret;
+}
+
+/* Something that is no block stands at the current place. */
+static int read_other(struct skbx_reader *r, int64_t got, struct skbox_error *err)
+{
+	uint64_t offset = r->at;
+	int ret = 0;
+
+	if (got >= SKBX_HEADER_BYTES && frame_le32(here(r)) == FRAME_HEADER_MAGIC &&
+	    skbx_recognize(here(r), (size_t)got))
+		return read_header(r, err);
+	if (got >= FRAME_PREFIX_BYTES && frame_le32(here(r)) == FRAME_SEEK_MAGIC)
+		ret = read_seek_table(r, err);
+	if (ret)
+		return ret < 0 ? ret : 0;
+	ret = resync(r);
+	if (ret < 0)
+		return error_set(err, ret, r->at, "cannot read: %s", strerror(-ret));
+	if (ret) {
+		damage(r, offset, "no block where one should be");
+		return 0;
+	}
+	/* nothing more: the cut end of a file that was not finished, or the damaged end of one that was */
+	r->ended = true;
+	if (r->tail_is_table || (r->trailer_seen && got >= FRAME_PREFIX_BYTES)) {
+		damage(r, offset, "the rest of the file is damaged");
+		r->status.finished = r->trailer_seen;
+	}
+	return 0;
+}
+
+int skbx_read(struct skbx_reader *r, struct ev_batch *batch, struct skbox_error *err)
+{
+	ev_batch_clear(batch);
+	while (!r->ended) {
+		int64_t got = window(r, FRAME_BLOCK_MAX);
+		int ret;
+
+		if (got < 0)
+			return error_set(err, (int)got, r->at, "cannot read: %s",
+					 strerror(-(int)got));
+		if (!got)
+			return 0;
+		ret = frame_get_block(&r->block, here(r), (size_t)got);
+		if (ret > 0 && !memcmp(r->block.id, r->status.id, SKBX_ID_BYTES) &&
+		    (int64_t)r->block.sum.seq > r->last_seq)
+			ret = read_block(r, (size_t)ret, batch, err);
+		else
+			ret = read_other(r, got, err);
+		if (ret)
+			return ret;
+		ev_batch_clear(batch);
+	}
+	return 0;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "formats/skbx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zstd.h>
+
+#include "formats/schema.h"
+#include "formats/skbx_frame.h"
+#include "formats/skbx_index.h"
+#include "formats/skbx_inventory.h"
+
+enum {
+	BLOCK_EVENTS = 4096,        /* a block is cut at that many events ... */
+	BLOCK_BYTES = 1 << 20,      /* ... or at about that many bytes */
+	SMALL_EVENTS = 256,         /* a smaller block uses a key */
+	KEY_AFTER_BYTES = 4096,     /* own strings and shapes of small blocks: then a key pays */
+	INVENTORY_BYTES = 16 << 20, /* the inventory is repeated after that many bytes, */
+	INVENTORY_EARLY = 8,        /* once early, in case that the first one is damaged, */
+};
+#define INVENTORY_NS UINT64_C(600000000000) /* and every ten minutes */
+
+struct skbx_writer {
+	struct skbx_output out;
+	uint8_t id[SKBX_ID_BYTES];
+	int level, error; /* a failed output stays failed */
+	uint64_t written;
+	uint32_t seq;
+	uint64_t lost;
+	ZSTD_CCtx *zstd;
+	struct block_coder *coder;
+	struct block_dict *key, *learn; /* key: what small blocks refer to, when key_seq is not 0 */
+	uint32_t key_seq;               /* of the key block, + 1 */
+	uint64_t own_bytes;             /* that small blocks repeated since the key */
+	struct skbx_inventory inventory;
+	uint64_t inventory_at, inventory_ns; /* bytes and time of the last copy */
+	bool inventory_early;
+	struct skbx_index index;
+	struct buf raw, frame;
+	struct block_stats block_stats;
+	struct skbx_section_bytes sections[EV_SECTIONS];
+	struct skbx_summary all;
+	struct frame_block block;
+	struct frame_sketch sketch;
+	uint8_t *blob_seen;
+	uint32_t blob_room;
+};
+
+static int out_of_memory(struct skbox_error *err)
+{
+	return error_set(err, -ENOMEM, 0, "out of memory");
+}
+
+static int put_out(struct skbx_writer *w, struct skbox_error *err)
+{
+	int ret = w->frame.failed ? -ENOMEM : w->error;
+
+	if (!ret)
+		ret = w->out.write(w->out.ctx, w->frame.p, w->frame.len);
+	if (ret) {
+		w->error = ret;
+		return error_set(err, ret, w->written, "cannot write: %s", strerror(-ret));
+	}
+	w->written += w->frame.len;
+	return 0;
+}
+
+int skbx_writer_open(struct skbx_writer **result, const struct skbx_output *out,
+		     const struct skbx_write_options *options, struct skbox_error *err)
+{
+	struct skbx_writer *w = calloc(1, sizeof(*w));
+	int ret;
+
+	*result = NULL;
+	if (!w)
+		return out_of_memory(err);
+	w->out = *out;
+	memcpy(w->id, options->id, sizeof(w->id));
+	w->level = options->level ? options->level : 3;
+	w->zstd = ZSTD_createCCtx();
+	w->coder = block_coder_new();
+	w->key = block_dict_new();
+	w->learn = block_dict_new();
+	if (!w->zstd || !w->coder || !w->key || !w->learn || skbx_inventory_init(&w->inventory)) {
+		skbx_writer_free(w);
+		return out_of_memory(err);
+	}
+	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_checksumFlag, 1);
+	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, w->level);
+	frame_put_header(&w->frame, w->id);
+	skbx_index_frame(&w->index, SKBX_HEADER_BYTES, 0);
+	ret = put_out(w, err);
+	if (ret) {
+		skbx_writer_free(w);
+		return ret;
+	}
+	*result = w;
+	return 0;
+}
+
+uint64_t skbx_written(const struct skbx_writer *w)
+{
+	return w->written;
+}
+
+/* Compresses w->raw behind the header of w->block, and writes both with one call. */
+static int put_block(struct skbx_writer *w, struct skbox_error *err)
+{
+	struct frame_block *b = &w->block;
+	size_t bound = ZSTD_compressBound(w->raw.len), n;
+	uint8_t *data;
+	int ret;
+
+	if (w->raw.failed)
+		return out_of_memory(err);
+	/* the data goes behind the longest header there can be, and is moved down to the real one */
+	buf_clear(&w->frame);
+	data = buf_room(&w->frame, FRAME_BLOCK_MAX + bound);
+	if (!data)
+		return out_of_memory(err);
+	n = ZSTD_compress2(w->zstd, data + FRAME_BLOCK_MAX, bound, w->raw.p, w->raw.len);
+	if (ZSTD_isError(n))
+		return error_set(err, -EIO, w->written, "zstd: %s", ZSTD_getErrorName(n));
+	b->sum.seq = w->seq++;
+	b->sum.offset = w->written;
+	b->sum.raw_bytes = (uint32_t)w->raw.len;
+	b->sum.bytes = (uint32_t)n;
+	b->sum.lost = w->lost;
+	memcpy(b->id, w->id, sizeof(b->id));
+	b->data_crc = frame_crc(data + FRAME_BLOCK_MAX, n);
+	frame_put_block(&w->frame, b);
+	skbx_index_frame(&w->index, (uint32_t)w->frame.len, 0);
+	skbx_index_frame(&w->index, (uint32_t)n, (uint32_t)w->raw.len);
+	memmove(w->frame.p + w->frame.len, data + FRAME_BLOCK_MAX, n);
+	w->frame.len += n;
+	ret = skbx_index_add(&w->index, &b->sum);
+	return ret ? out_of_memory(err) : put_out(w, err);
+}
+
+static void block_begin(struct skbx_writer *w, enum skbx_block_type type)
+{
+	buf_clear(&w->raw);
+	w->block.sum = (struct skbx_summary){
+		.type = (uint8_t)type, .first_ns = w->all.last_ns, .last_ns = w->all.last_ns};
+	w->block.key = 0;
+}
+
+/* ---- summaries ---- */
+
+static int summarize(struct skbx_writer *w, struct ev_walk walk, uint32_t to)
+{
+	const struct ev_batch *b = walk.batch;
+	struct skbx_summary *s = &w->block.sum;
+	struct ev ev = {0};
+	bool any = false;
+
+	if (b->blobs.n > w->blob_room) {
+		uint8_t *seen = realloc(w->blob_seen, b->blobs.n);
+
+		if (!seen)
+			return -ENOMEM;
+		w->blob_seen = seen;
+		w->blob_room = b->blobs.n;
+	}
+	if (b->blobs.n)
+		memset(w->blob_seen, 0, b->blobs.n);
+	memset(&w->sketch, 0, sizeof(w->sketch));
+	s->first_ns = UINT64_MAX;
+	s->last_ns = 0;
+	s->events = to - walk.i;
+	while (walk.i < to && ev_next(&walk, &ev)) {
+		uint64_t t = ev.common ? ev.common->timestamp : 0;
+
+		s->first_ns = t < s->first_ns ? t : s->first_ns;
+		s->last_ns = t > s->last_ns ? t : s->last_ns;
+		s->packets += ev.kernel != NULL;
+		s->sockets += ev.diag != NULL;
+		if (ev.kernel)
+			s->probes |= skbx_sketch(ev.kernel->symbol.p, ev.kernel->symbol.len);
+		if (ev.skb_drop)
+			s->drops |= skbx_sketch(ev.skb_drop->drop_reason.p,
+						ev.skb_drop->drop_reason.len);
+		if (ev.packet && EV_HAS(ev.packet, packet, data) &&
+		    !w->blob_seen[ev.packet->data.id]) {
+			w->blob_seen[ev.packet->data.id] = 1;
+			frame_sketch_packet(&w->sketch, ev.packet);
+			any = true;
+		}
+		if (ev.diag) {
+			frame_sketch_socket(&w->sketch, ev.diag);
+			any = true;
+		}
+		if (ev.loss)
+			w->lost += ev.loss->lost + ev.loss->skipped;
+	}
+	if (any && s->events >= SMALL_EVENTS) {
+		s->flows_bytes = frame_sketch_fold(&w->sketch, w->block.flows);
+		s->flows = w->block.flows;
+	}
+	return 0;
+}
+
+static void add_up(struct skbx_writer *w)
+{
+	const struct skbx_summary *s = &w->block.sum;
+	struct skbx_summary *all = &w->all;
+
+	if (!all->events || s->first_ns < all->first_ns)
+		all->first_ns = s->first_ns;
+	if (s->last_ns > all->last_ns)
+		all->last_ns = s->last_ns;
+	all->events += s->events;
+	all->packets += s->packets;
+	all->sockets += s->sockets;
+	all->probes |= s->probes;
+	all->drops |= s->drops;
+	for (int i = 0; i < EV_SECTIONS; i++) {
+		uint64_t raw = w->block_stats.raw[i];
+
+		w->sections[i].rows += w->block_stats.rows[i];
+		w->sections[i].raw += raw;
+		w->sections[i].bytes += s->raw_bytes ? raw * s->bytes / s->raw_bytes : 0;
+	}
+}
+
+/* ---- blocks that repeat ---- */
+
+/* The key goes out twice, so that no damage to one place costs more than one block. */
+static int put_key(struct skbx_writer *w, struct skbox_error *err)
+{
+	struct block_dict *old = w->key;
+	int ret = 0;
+
+	w->key = w->learn;
+	w->learn = old;
+	block_dict_clear(w->learn);
+	for (int copy = 0; copy < 2 && !ret; copy++) {
+		block_begin(w, SKBX_KEY);
+		if (!copy)
+			w->key_seq = w->seq + 1;
+		w->block.key = w->key_seq;
+		block_dict_put(&w->raw, w->key);
+		ret = put_block(w, err);
+	}
+	w->own_bytes = 0;
+	return ret;
+}
+
+static int put_inventory(struct skbx_writer *w, struct skbox_error *err)
+{
+	int ret;
+
+	block_begin(w, SKBX_INVENTORY);
+	ret = skbx_inventory_put(&w->inventory, w->coder, &w->raw);
+	if (ret)
+		return out_of_memory(err);
+	w->block.sum.events = w->inventory.rows->n;
+	w->inventory_at = w->written;
+	w->inventory_ns = w->all.last_ns;
+	return put_block(w, err);
+}
+
+static int put_repeated(struct skbx_writer *w, struct skbox_error *err)
+{
+	bool early = !w->inventory_early && w->seq >= INVENTORY_EARLY;
+	int ret = 0;
+
+	if (w->own_bytes > KEY_AFTER_BYTES)
+		ret = put_key(w, err);
+	if (!ret && (early || !w->inventory_at || w->written - w->inventory_at >= INVENTORY_BYTES ||
+		     w->all.last_ns - w->inventory_ns >= INVENTORY_NS)) {
+		w->inventory_early = w->inventory_early || early;
+		ret = put_inventory(w, err);
+	}
+	return ret;
+}
+
+/* ---- events ---- */
+
+/* How far a block goes from event i on. */
+static uint32_t block_end(const struct ev_batch *b, const struct ev_walk *walk)
+{
+	struct ev_walk w = *walk;
+	struct ev ev = {0};
+	size_t bytes = 0;
+
+	while (w.i < b->n && w.i - walk->i < BLOCK_EVENTS && bytes < BLOCK_BYTES &&
+	       ev_next(&w, &ev)) {
+		bytes += 64 + (ev.packet ? ev.packet->data.len : 0);
+		if (ev.kernel)
+			bytes += ev.kernel->stack_trace.n * 8;
+	}
+	return w.i;
+}
+
+static int put_events(struct skbx_writer *w, struct ev_walk *walk, uint32_t to,
+		      struct skbox_error *err)
+{
+	bool small = to - walk->i < SMALL_EVENTS;
+	const struct block_dict *key = small && w->key_seq ? w->key : NULL;
+	int ret;
+
+	block_begin(w, SKBX_EVENTS);
+	memset(&w->block_stats, 0, sizeof(w->block_stats));
+	w->block.key = key ? w->key_seq : 0;
+	ret = summarize(w, *walk, to);
+	if (!ret)
+		ret = skbx_inventory_learn(&w->inventory, *walk, to);
+	if (!ret)
+		ret = block_encode(w->coder, &w->raw, walk, to, key, small ? w->learn : NULL,
+				   w->block.sum.first_ns, &w->block_stats);
+	if (ret == -E2BIG || w->raw.len > BLOCK_RAW_MAX)
+		return error_set(err, -E2BIG, w->written, "events are too large for a block");
+	if (ret)
+		return out_of_memory(err);
+	if (small)
+		w->own_bytes += block_own_bytes(w->coder);
+	ret = put_block(w, err);
+	if (!ret)
+		add_up(w);
+	return ret;
+}
+
+int skbx_write(struct skbx_writer *w, const struct ev_batch *batch, struct skbox_error *err)
+{
+	struct ev_walk walk = ev_walk(batch);
+	int ret = 0;
+
+	if (batch->failed)
+		return out_of_memory(err);
+	while (walk.i < batch->n && !ret) {
+		ret = put_events(w, &walk, block_end(batch, &walk), err);
+		if (!ret)
+			ret = put_repeated(w, err);
+	}
+	return ret;
+}
+
+/* ---- the end ---- */
+
+int skbx_writer_close(struct skbx_writer *w, struct skbox_error *err)
+{
+	uint64_t index_at = w->written;
+	int ret = 0;
+
+	for (uint32_t at = 0, n = w->index.n; at < n && !ret;) {
+		block_begin(w, (enum skbx_block_type)SKBX_INDEX);
+		if (skbx_index_put(&w->index, &at, n, &w->raw))
+			return out_of_memory(err);
+		ret = put_block(w, err);
+	}
+	if (ret)
+		return ret;
+	block_begin(w, SKBX_TRAILER);
+	if (skbx_inventory_put(&w->inventory, w->coder, &w->raw))
+		return out_of_memory(err);
+	w->block.sum.events = w->inventory.rows->n;
+	w->all.lost = w->lost;
+	skbx_trailer_put(&w->raw, &w->all, w->seq, index_at, w->sections);
+	ret = put_block(w, err);
+	if (ret)
+		return ret;
+	buf_clear(&w->frame);
+	skbx_index_seek_table(&w->index, &w->frame);
+	return put_out(w, err);
+}
+
+void skbx_writer_free(struct skbx_writer *w)
+{
+	if (!w)
+		return;
+	ZSTD_freeCCtx(w->zstd);
+	block_coder_free(w->coder);
+	block_dict_free(w->key);
+	block_dict_free(w->learn);
+	skbx_inventory_free(&w->inventory);
+	skbx_index_free(&w->index);
+	buf_free(&w->raw);
+	buf_free(&w->frame);
+	free(w->blob_seen);
+	free(w);
+}
