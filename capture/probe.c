@@ -256,7 +256,7 @@ static int load_templates(struct probes *p, struct skbox_error *err)
 		p->counters = NULL;
 		return error_set(err, -errno, 0, "mapping the counters: %s", strerror(errno));
 	}
-	p->evicted = (const uint64_t *)&p->bpf->bss->tracks_evicted;
+	p->evicted = &p->bpf->bss->tracks_evicted;
 	return 0;
 }
 

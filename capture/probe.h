@@ -45,8 +45,8 @@ struct probes {
 	int *ring_fds;          /* cpus; a processor that is offline has another one's */
 	size_t ring_bytes;      /* of each ring */
 	uint32_t rings;         /* how many there are */
-	const struct probe_counters *counters; /* mapped, [probe * cpus + cpu] */
-	const uint64_t *evicted;               /* mapped: ids that ended because the table was full */
+	const volatile struct probe_counters *counters; /* mapped, [probe * cpus + cpu] */
+	const volatile __u64 *evicted;              /* mapped: ids that ended because the table was full */
 };
 
 struct probe_options {

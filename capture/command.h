@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command that is recorded: made before the recording begins, let go when it has begun. */
+#ifndef CAPTURE_COMMAND_H
+#define CAPTURE_COMMAND_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "formats/error.h"
+
+struct command {
+	pid_t pid;  /* 0: none */
+	int go_fd;  /* writing lets it begin; -1 */
+	bool ended;
+	int status; /* exit status, or 128 + signal, when ended */
+};
+
+/* Makes a process that waits. The signals of `blocked` are let through again before argv runs. */
+int command_prepare(struct command *c, char **argv, const sigset_t *blocked, struct skbox_error *err);
+
+/* Lets it run. When there is no such program its status is 127, as in a shell. */
+void command_go(struct command *c);
+
+/* Whether it has ended; never waits. */
+bool command_check(struct command *c);
+
+/* Asks it to end (SIGTERM) when it still runs, and waits for it. Without a command: nothing. */
+void command_end(struct command *c);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "capture/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <zstd.h>
+
+#include "bpf/event.h"
+#include "cli/terminal.h"
+
+static const char *const formats[] = {"multi-line", "single-line", NULL};
+
+static const struct option_row rows[] = {
+	OPTION(STRING, config, out, "out", 'o', "FILE", "write an event file; - is standard output"),
+	OPTION(FLAG, config, force, "force", 0, NULL, "overwrite an existing file"),
+	OPTION(LIST, config, probes, "probe", 'p', "PROBE",
+	       "tp:GROUP:NAME, * and ? allowed; may be repeated (default: tp:net:netif_receive_skb and "
+	       "tp:net:net_dev_start_xmit)"),
+	OPTION(STRING, config, list_probes, "list-probes", 0, "PATTERN", "list what can be probed here, and end"),
+	OPTION(NUMBER, config, snaplen, "snaplen", 0, "BYTES", "bytes kept of a packet (default 255)", .min = SNAPLEN_MIN,
+	       .max = SNAPLEN_MAX),
+	OPTION(SIZE, config, buffer, "buffer", 0, "SIZE", "memory of the rings of all processors (default 64M)",
+	       .min = 4096, .max = UINT64_C(1) << 36),
+	OPTION_PARAGRAPH("Sockets:"),
+	OPTION(TIME, config, sockets_ns, "sockets", 0, "PERIOD",
+	       "snapshots of TCP sockets each PERIOD, beside those at start and end", .min = 1000000),
+	OPTION(FLAG, config, no_sockets, "no-sockets", 0, NULL, "no snapshots at all"),
+	OPTION(STRING, config, netns, "netns", 0, "NAME|PID|all", "namespaces whose sockets are recorded (default: ours)"),
+	OPTION_PARAGRAPH("End (else a signal, or the command's end):"),
+	OPTION(TIME, config, duration_ns, "duration", 0, "TIME", "after that time", .min = 1),
+	OPTION(NUMBER, config, count, "count", 0, "N", "after N events", .min = 1),
+	OPTION_PARAGRAPH("Live:"),
+	OPTION(FLAG, config, print, "print", 0, NULL, "print events, too; the default without --out"),
+	OPTION(CHOICE, config, format, "format", 0, "FORMAT", "of --print: multi-line or single-line",
+	       .choices = formats),
+	OPTION(FLAG, config, utc, "utc", 0, NULL, "--print times as dates"),
+	OPTION_BEHIND_DASHES("COMMAND ARG...", "record as long as the command runs; its exit status is ours"),
+};
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static const char usage[] = "skbox-capture [OPTIONS] [-o FILE] [-- COMMAND ARG...]";
+static const char about[] = "Records what happens to packets and TCP sockets into an event file, for skbox to show.";
+
+static char *join(int argc, char **argv)
+{
+	struct buf b = {0};
+
+	for (int i = 0; i < argc; i++) {
+		if (i)
+			buf_u8(&b, ' ');
+		buf_str(&b, argv[i]);
+	}
+	buf_u8(&b, 0);
+	if (b.failed)
+		buf_free(&b);
+	return (char *)b.p;
+}
+
+static enum config_result print_help(void)
+{
+	struct buf b = {0};
+
+	options_help(&b, usage, about, rows, ROWS);
+	if (b.failed || terminal_write_all(STDOUT_FILENO, b.p, b.len)) {
+		buf_free(&b);
+		return CONFIG_WRONG;
+	}
+	buf_free(&b);
+	return CONFIG_DONE;
+}
+
+static enum config_result print_version(void)
+{
+	struct buf b = {0};
+
+	buf_printf(&b, "skbox-capture %s\nlibbpf %s\nzstd %s\n", SKBOX_VERSION, libbpf_version_string(),
+		   ZSTD_versionString());
+	if (b.failed || terminal_write_all(STDOUT_FILENO, b.p, b.len)) {
+		buf_free(&b);
+		return CONFIG_WRONG;
+	}
+	buf_free(&b);
+	return CONFIG_DONE;
+}
+
+/* What the table cannot say. */
+static bool is_consistent(struct config *c)
+{
+	if (c->no_sockets && (c->sockets_ns || c->netns)) {
+		terminal_error("--no-sockets goes with neither --sockets nor --netns");
+		return false;
+	}
+	if (c->print && c->out && !strcmp(c->out, "-")) {
+		terminal_error("--print and -o - both want standard output");
+		return false;
+	}
+	if (c->force && !c->out) {
+		terminal_error("--force is about the file of -o FILE");
+		return false;
+	}
+	return true;
+}
+
+enum config_result config_parse(struct config *c, int argc, char **argv)
+{
+	int rest = argc;
+
+	*c = (struct config){.snaplen = SNAPLEN_DEFAULT, .buffer = UINT64_C(64) << 20};
+	c->cmdline = join(argc, argv);
+	if (!c->cmdline) {
+		terminal_error("out of memory");
+		return CONFIG_WRONG;
+	}
+	switch (options_parse(rows, ROWS, argc, argv, c, &rest)) {
+	case OPTIONS_HELP: return print_help();
+	case OPTIONS_VERSION: return print_version();
+	case OPTIONS_OK: break;
+	default: return CONFIG_WRONG;
+	}
+	if (rest < argc)
+		c->command = argv + rest;
+	if (!c->out)
+		c->print = true;
+	c->single_line = c->format == 1;
+	return is_consistent(c) ? CONFIG_RUN : CONFIG_WRONG;
+}
+
+void config_fini(struct config *c)
+{
+	option_list_free(&c->probes);
+	free(c->cmdline);
+	memset(c, 0, sizeof(*c));
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the command line of skbox-capture asks for. */
+#ifndef CAPTURE_CONFIG_H
+#define CAPTURE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/options.h"
+
+struct config {
+	struct option_list probes;
+	const char *out; /* NULL: events are printed */
+	const char *list_probes;
+	const char *netns;
+	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
+	bool force, print, no_sockets, single_line, utc;
+	int format;
+	char **command; /* NULL at its end; NULL: none */
+	char *cmdline;  /* argv, joined; owned */
+};
+
+enum config_result { CONFIG_RUN, CONFIG_DONE, CONFIG_WRONG };
+
+/* Reads argv; --help and --version are answered here (CONFIG_DONE). Ended by config_fini(). */
+enum config_result config_parse(struct config *c, int argc, char **argv);
+void config_fini(struct config *c);
+
+#endif

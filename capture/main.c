@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* skbox-capture: inspect, plan, load, attach, run, detach, drain, finish. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "capture/config.h"
+#include "capture/recorder.h"
+#include "cli/terminal.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 2, EXIT_FAILED_WITH_COMMAND = 125 };
+
+static const char *const default_probes[] = {"tp:net:netif_receive_skb", "tp:net:net_dev_start_xmit"};
+
+static int list_probes(const struct config *c)
+{
+	struct tracepoints kernel;
+	struct skbox_error err = {0};
+	struct terminal_out out;
+	size_t found = 0;
+	int rc = tracepoints_init(&kernel, &err);
+
+	if (rc) {
+		terminal_error("%s", err.text);
+		tracepoints_fini(&kernel);
+		return EXIT_FAILED;
+	}
+	terminal_open(&out, false);
+	for (size_t i = 0; i < kernel.n; i++) {
+		const struct tracepoint *tp = &kernel.v[i];
+
+		if (!*tp->group || !probes_match(c->list_probes, tp))
+			continue;
+		buf_printf(&out.buf, "tp:%s:%s\n", tp->group, tp->name);
+		found++;
+	}
+	tracepoints_fini(&kernel);
+	rc = terminal_close(&out);
+	if (!found)
+		terminal_error("%s: no tracepoint with a packet among its arguments matches", c->list_probes);
+	return rc ? EXIT_FAILED : found ? EXIT_OK : 1;
+}
+
+static int plan(const struct config *c, struct probes *probes, struct skbox_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->probes.n && !rc; i++)
+		rc = probes_add(probes, c->probes.v[i], err);
+	if (c->probes.n)
+		return rc;
+	for (size_t i = 0; i < sizeof(default_probes) / sizeof(default_probes[0]) && !rc; i++)
+		rc = probes_add(probes, default_probes[i], err);
+	return rc;
+}
+
+/* The last line: what there is, and what there is not. */
+static void report(const struct config *c, struct recorder *r)
+{
+	uint64_t lost = 0, skipped = 0;
+	struct buf line = {0};
+
+	for (size_t i = 0; i < r->probes->n; i++) {
+		if (r->probes->v[i].internal)
+			continue;
+		lost += r->probes->v[i].lost;
+		skipped += r->probes->v[i].skipped;
+	}
+	buf_printf(&line, "%llu events", (unsigned long long)r->events);
+	if (r->dumper)
+		buf_printf(&line, ", %llu socket rows", (unsigned long long)r->socket_rows);
+	buf_printf(&line, ", %llu lost, %llu skipped runs", (unsigned long long)lost, (unsigned long long)skipped);
+	if (r->rings.broken)
+		buf_printf(&line, ", %llu broken records", (unsigned long long)r->rings.broken);
+	if (c->out)
+		buf_printf(&line, ", %llu bytes", (unsigned long long)output_bytes(r->output));
+	buf_u8(&line, 0);
+	if (!line.failed)
+		terminal_error("%s", (char *)line.p);
+	buf_free(&line);
+}
+
+static void warn_of_skipped(const struct probes *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->v[i].how && !p->v[i].internal)
+			terminal_error("not attached: tp:%s: %s", p->v[i].symbol, p->v[i].reason);
+}
+
+static int record(const struct config *c, struct command *command, int signal_fd, struct skbox_error *err)
+{
+	struct tracepoints kernel;
+	struct probes probes = {0};
+	struct recorder r = {.config = c, .probes = &probes, .command = command, .signal_fd = signal_fd};
+	struct output_options oo = {
+		.path = c->out, .force = c->force, .print = c->print, .single_line = c->single_line, .utc = c->utc};
+	struct probe_options po = {.snaplen = (uint32_t)c->snaplen, .buffer = c->buffer, .track = true};
+	int rc = tracepoints_init(&kernel, err);
+
+	if (!rc)
+		rc = probes_init(&probes, &kernel, err);
+	if (!rc)
+		rc = plan(c, &probes, err);
+	if (!rc)
+		rc = output_open(&r.output, &oo, err);
+	if (!rc)
+		rc = probes_start(&probes, &po, err);
+	if (!rc) {
+		warn_of_skipped(&probes);
+		rc = recorder_init(&r, err);
+	}
+	if (!rc) {
+		rc = recorder_run(&r, err);
+		report(c, &r);
+	}
+	probes_stop(&probes);
+	output_close(r.output);
+	recorder_fini(&r);
+	probes_fini(&probes);
+	tracepoints_fini(&kernel);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = {.go_fd = -1};
+	struct skbox_error err = {0};
+	struct config c;
+	int status = EXIT_OK, signal_fd, rc = 0;
+	sigset_t set;
+
+	terminal_init("skbox-capture");
+	switch (config_parse(&c, argc, argv)) {
+	case CONFIG_DONE: config_fini(&c); return EXIT_OK;
+	case CONFIG_WRONG: config_fini(&c); return EXIT_FAILED;
+	case CONFIG_RUN: break;
+	}
+	if (c.list_probes) {
+		status = list_probes(&c);
+		config_fini(&c);
+		return status;
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0)
+		rc = error_set(&err, -errno, 0, "signalfd: %s", strerror(errno));
+	/* before there are threads, maps and programs that it would inherit */
+	if (!rc && c.command)
+		rc = command_prepare(&command, c.command, &set, &err);
+	if (!rc)
+		rc = record(&c, &command, signal_fd, &err);
+	if (rc)
+		terminal_error("%s", *err.text ? err.text : strerror(-rc));
+	command_end(&command);
+	if (rc)
+		status = c.command ? EXIT_FAILED_WITH_COMMAND : EXIT_FAILED;
+	else if (c.command)
+		status = command.status;
+	config_fini(&c);
+	if (signal_fd >= 0)
+		close(signal_fd);
+	return status;
+}

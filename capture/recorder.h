@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The recording: from the rings and the sockets to the output, until something ends it. */
+#ifndef CAPTURE_RECORDER_H
+#define CAPTURE_RECORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/command.h"
+#include "capture/config.h"
+#include "capture/convert.h"
+#include "capture/dropname.h"
+#include "capture/netns.h"
+#include "capture/output.h"
+#include "capture/probe.h"
+#include "capture/ring.h"
+#include "capture/sock_dump.h"
+
+struct recorder {
+	const struct config *config; /* borrowed, as are probes, output and command */
+	struct probes *probes;
+	struct output *output;
+	struct command *command;
+	int signal_fd; /* signalfd of SIGINT, SIGTERM, SIGCHLD */
+
+	struct rings rings;
+	struct dropnames drops;
+	struct convert convert;
+	struct ev_batch *batch; /* being filled; NULL: all are on their way */
+	uint64_t batch_since;   /* time of its oldest event; 0: it has none */
+	uint64_t events;        /* records that became events */
+
+	struct sock_dumper *dumper; /* NULL: no sockets */
+	struct netns_list places;   /* whose sockets are recorded */
+	size_t place;               /* the next one of a round */
+	uint64_t socket_rows, sockets_lost;
+	bool waiting; /* rows of sockets may wait for a batch: at start and end */
+
+	struct probe_counters *counters; /* as of the last loss rows */
+	uint64_t *skipped;
+	uint64_t loss_since, next_loss, next_clock, next_sockets, end_at;
+	const char *reason; /* why it ended; NULL: it goes on */
+};
+
+/* Maps the rings, finds the namespaces, writes what a file begins with. Ended by recorder_fini(). */
+int recorder_init(struct recorder *r, struct skbox_error *err);
+void recorder_fini(struct recorder *r);
+
+/* Lets the command go and records until the end; detaches, drains, writes the last rows. 0 or a negative errno. */
+int recorder_run(struct recorder *r, struct skbox_error *err);
+
+#endif
