@@ -80,13 +80,15 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@
 
-# unit tests link everything but the main functions
+# unit tests link what they use of everything but the main functions
 TEST_OBJ := $(filter-out %/main.o,$(ANALYZE_OBJ) $(CLI_OBJ))
-$(B)/tests/unit/%: tests/unit/%.c $(TEST_OBJ) $(B)/libskbox.a
+$(B)/libtest.a: $(TEST_OBJ)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+$(B)/tests/unit/%: tests/unit/%.c $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
 	@echo "  TEST    $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ANALYZE_LIBS) -lcmocka
-$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(TEST_OBJ) $(B)/libskbox.a
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ANALYZE_LIBS)
