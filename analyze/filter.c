@@ -381,6 +381,8 @@ bool filter_wants_block(void *ctx, const struct skbx_summary *summary)
 	f->lost = summary->lost;
 	if (losses)
 		return true; /* its rows of losses are shown whatever the filter is */
+	if (filter_done(f))
+		return false;
 	if (f->o.drops && !summary->drops)
 		return false;
 	for (size_t i = 0; i < f->n_probes; i++)

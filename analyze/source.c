@@ -41,6 +41,10 @@ struct source {
 void source_damage(struct source *s, const struct skbox_error *what)
 {
 	s->status.damaged++;
+	if (s->options.damage) {
+		s->options.damage(s->options.ctx, what, s->format->unit);
+		return;
+	}
 	if (++s->told <= TOLD_MAX)
 		terminal_report(input_name(s->in), what, s->format->unit);
 	else if (s->told == TOLD_MAX + 1)

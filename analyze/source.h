@@ -21,6 +21,11 @@ struct source_options {
 	void *ctx;
 	uint64_t sections; /* EV_SECTION_BIT()s that are looked at; 0: all */
 	bool progress;     /* show it on a terminal when reading takes long */
+	/*
+	 * Takes the reports of damage instead of standard error; unit is what offsets count, "offset" or
+	 * "line". NULL: standard error.
+	 */
+	void (*damage)(void *ctx, const struct skbox_error *what, const char *unit);
 };
 
 struct source_status {
@@ -30,6 +35,8 @@ struct source_status {
 	uint64_t unknown_keys; /* of JSON inputs, left out */
 	uint64_t unknown;      /* columns and blocks of a newer format, left out */
 	uint32_t unfinished;   /* event files without an end */
+	uint32_t event_files;  /* inputs that were event files */
+	uint64_t blocks;       /* of them, read or skipped whole */
 	bool sorted;           /* the input being read holds series (see source_series()) */
 };
 

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* skbox info: what is in a file. */
+#include "analyze/info.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/command.h"
+#include "analyze/filter.h"
+#include "analyze/input.h"
+#include "analyze/source.h"
+#include "cli/terminal.h"
+#include "formats/skbx.h"
+
+/* Probes that are told apart; a recording has some hundred at most. */
+enum { PROBES_MAX = 4096 };
+
+struct info_config {
+	bool json;
+};
+
+static const struct option_row rows[] = {
+	OPTION(FLAG, info_config, json, "json", 0, NULL, "as JSON, one object an input"),
+};
+
+static struct info_probe *probe_of(struct info *o, struct ev_str symbol)
+{
+	struct info_probe *v;
+
+	for (uint32_t i = 0; i < o->n_probes; i++)
+		if (o->probes[i].symbol.len == symbol.len &&
+		    memcmp(o->probes[i].symbol.p, symbol.p, symbol.len) == 0)
+			return &o->probes[i];
+	if (o->n_probes == PROBES_MAX)
+		return NULL;
+	v = realloc(o->probes, (o->n_probes + 1) * sizeof(*v));
+	if (!v)
+		return NULL;
+	o->probes = v;
+	v += o->n_probes++;
+	/* the inventory keeps the text as long as info lives */
+	*v = (struct info_probe){.symbol = ev_string(o->rows, symbol.p, symbol.len)};
+	return v;
+}
+
+/* Keeps a row of the inventory. */
+static void keep(struct info *o, const struct ev *ev)
+{
+	if (o->rows->n < EV_BATCH_MAX)
+		ev_copy(o->rows, ev);
+}
+
+/* One event of an input that has no trailer: counts it. */
+static void count_event(struct info *o, const struct ev *ev)
+{
+	uint64_t time = ev->common ? ev->common->timestamp : 0;
+	struct info_probe *p;
+
+	if (ev->loss) {
+		o->lost += ev->loss->lost + ev->loss->skipped;
+		p = EV_HAS(ev->loss, loss, probe) ? probe_of(o, ev->loss->probe) : NULL;
+		if (p) {
+			p->lost += ev->loss->lost;
+			p->skipped += ev->loss->skipped;
+		}
+	}
+	if (filter_is_record(ev)) {
+		if (!ev->loss)
+			keep(o, ev);
+		return;
+	}
+	o->events++;
+	o->sockets += ev->diag != NULL;
+	o->drops += ev->skb_drop != NULL;
+	if (time && (!o->first_ns || time < o->first_ns))
+		o->first_ns = time;
+	if (time > o->last_ns)
+		o->last_ns = time;
+	if (ev->kernel || ev->userspace) {
+		p = probe_of(o, ev->kernel ? ev->kernel->symbol : ev->userspace->symbol);
+		if (p) {
+			p->recorded++;
+			if (ev->kernel && !p->type.len)
+				p->type = ev_string(o->rows, ev->kernel->probe_type.p,
+						    ev->kernel->probe_type.len);
+		}
+	}
+}
+
+/* What the inventory says of probes, in all. */
+static void take_probes(struct info *o, bool counted)
+{
+	struct ev_walk w = ev_walk(o->rows);
+	struct ev ev = {0};
+
+	while (ev_next(&w, &ev)) {
+		struct info_probe *p = NULL;
+
+		if (ev.probe) {
+			p = probe_of(o, ev.probe->symbol);
+			if (p) {
+				p->asked = true;
+				p->type = ev.probe->type;
+				p->attached = ev.probe->attached;
+				p->how = ev.probe->how;
+				p->reason = ev.probe->reason;
+			}
+		} else if (ev.total && !counted) {
+			p = probe_of(o, ev.total->probe);
+			if (p) {
+				p->recorded += ev.total->recorded;
+				p->lost += ev.total->lost;
+				p->skipped += ev.total->skipped;
+				p->filtered += ev.total->filtered;
+				p->total = true;
+			}
+		} else if (ev.total) {
+			p = probe_of(o, ev.total->probe);
+			if (p)
+				p->filtered += ev.total->filtered;
+		}
+	}
+}
+
+static int walk_source(struct info *o, char *path)
+{
+	struct source_options options = {.progress = true};
+	const struct source_status *status;
+	struct ev_batch *batch;
+	struct source *s;
+	int rc = source_open(&s, &options, &path, 1);
+
+	if (rc < 0)
+		return EXIT_FAILED;
+	while ((rc = source_next(s, &batch)) > 0) {
+		struct ev_walk w = ev_walk(batch);
+		struct ev ev = {0};
+
+		while (ev_next(&w, &ev))
+			count_event(o, &ev);
+	}
+	status = source_status(s);
+	o->bytes = status->bytes;
+	o->blocks = status->blocks;
+	o->event_file = status->event_files > 0;
+	o->finished = o->event_file && !status->unfinished;
+	o->damaged = status->damaged;
+	rc = rc < 0 ? EXIT_FAILED : source_finish(s);
+	source_close(s);
+	take_probes(o, true);
+	return rc;
+}
+
+/* An event file that can be sought in: its header and trailer say it all. */
+static int read_skbx(struct info *o, struct input *in)
+{
+	struct skbx_input from = {input_read_at, in, input_size(in)};
+	struct skbx_info x = {0};
+	struct skbox_error err = {0};
+	struct ev_walk w;
+	struct ev ev = {0};
+	int rc = skbx_info(&from, &x, &err);
+
+	if (rc < 0) {
+		terminal_report(input_name(in), &err, NULL);
+		return EXIT_FAILED;
+	}
+	w = ev_walk(x.inventory);
+	while (ev_next(&w, &ev))
+		keep(o, &ev);
+	o->event_file = true;
+	o->finished = x.finished;
+	o->blocks = x.blocks;
+	o->bytes = x.file_bytes;
+	o->events = x.all.events;
+	o->packets = x.all.packets;
+	o->sockets = x.all.sockets;
+	o->lost = x.all.lost;
+	o->first_ns = x.all.first_ns;
+	o->last_ns = x.all.last_ns;
+	memcpy(o->sections, x.sections, sizeof(o->sections));
+	skbx_info_free(&x);
+	take_probes(o, false);
+	return EXIT_DONE;
+}
+
+static int info_input(struct info *o, char *path)
+{
+	struct skbox_error err = {0};
+	struct input *in;
+	const uint8_t *head;
+	size_t len;
+	int rc;
+
+	o->name = strcmp(path, "-") == 0 ? "standard input" : path;
+	if (strcmp(path, "-") == 0)
+		return walk_source(o, path);
+	rc = input_open(&in, path, &err);
+	if (rc < 0) {
+		/* a rotated set, or an error that the source tells */
+		return walk_source(o, path);
+	}
+	head = input_head(in, &len);
+	if (input_size(in) >= 0 && skbx_recognize(head, len)) {
+		rc = read_skbx(o, in);
+		input_close(in);
+		return rc;
+	}
+	input_close(in);
+	return walk_source(o, path);
+}
+
+static int info_run(int argc, char **argv)
+{
+	static char standard[] = "-", *const one[] = {standard};
+	struct info_config c = {0};
+	struct terminal_out out;
+	int rest, rc = command_options(&command_info, argc, argv, &c, &rest), worst = EXIT_DONE;
+	char *const *inputs = argv + rest;
+	int n = argc - rest;
+
+	if (rc >= 0)
+		return rc;
+	if (n == 0) {
+		inputs = one;
+		n = 1;
+	}
+	terminal_open(&out, !c.json);
+	for (int i = 0; i < n; i++) {
+		struct info o = {.rows = ev_batch_new()};
+
+		if (!o.rows) {
+			terminal_error("out of memory");
+			worst = EXIT_FAILED;
+			break;
+		}
+		rc = info_input(&o, inputs[i]);
+		if (rc != EXIT_FAILED) {
+			if (c.json)
+				info_put_json(&o, &out.buf);
+			else
+				info_put_text(&o, i > 0, &out.buf);
+		}
+		if (rc == EXIT_FAILED || worst == EXIT_DONE)
+			worst = rc;
+		free(o.probes);
+		ev_batch_free(o.rows);
+	}
+	return terminal_close(&out) < 0 ? EXIT_FAILED : worst;
+}
+
+const struct command command_info = {
+	.name = "info",
+	.usage = "[INPUT...] [--json]",
+	.help = "what is in a file: host, command line, probes, time span, counts, losses, sizes",
+	.about = "Of event files header and trailer are read, or headers of blocks; damage is for "
+		 "verify.",
+	COMMAND_ROWS(rows),
+	.run = info_run,
+};

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+#include <time.h>
+
+#include "analyze/info.h"
+#include "formats/json.h"
+#include "formats/schema.h"
+#include "formats/text.h"
+
+enum { NS_PER_SECOND = 1000000000 };
+
+/* The rows that there is one of, the newest. */
+struct single {
+	struct ev_startup startup;
+	struct ev_host host;
+	struct ev_finish finish;
+	bool has_startup, has_host, has_finish, has_offset;
+	int64_t offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	uint32_t clocks, interfaces, namespaces;
+};
+
+static struct single find_single(const struct info *o)
+{
+	struct ev_walk w = ev_walk(o->rows);
+	struct single one = {0};
+	struct ev ev = {0};
+
+	while (ev_next(&w, &ev)) {
+		if (ev.startup) {
+			one.startup = *ev.startup;
+			one.has_startup = true;
+			if (!one.clocks) {
+				one.offset_ns = ev.startup->clock_sec * NS_PER_SECOND +
+						ev.startup->clock_nsec;
+				one.has_offset = EV_HAS(ev.startup, startup, clock_sec);
+			}
+		}
+		if (ev.host) {
+			one.host = *ev.host;
+			one.has_host = true;
+		}
+		if (ev.finish) {
+			one.finish = *ev.finish;
+			one.has_finish = true;
+		}
+		if (ev.clock) {
+			one.offset_ns = ev.clock->offset;
+			one.has_offset = true;
+			one.clocks++;
+		}
+		one.interfaces += ev.iface != NULL;
+		one.namespaces += ev.nsinfo != NULL;
+	}
+	return one;
+}
+
+/* ---- text ---- */
+
+static void put_label(struct buf *out, const char *label)
+{
+	buf_printf(out, "%-12s", label);
+}
+
+static void put_str(struct buf *out, const char *label, struct ev_str s)
+{
+	if (!s.len)
+		return;
+	put_label(out, label);
+	text_untrusted(out, s.p, s.len);
+	buf_u8(out, '\n');
+}
+
+static void put_date(struct buf *out, const struct single *one, uint64_t ns)
+{
+	int64_t wall = (int64_t)ns + one->offset_ns;
+	time_t sec = (time_t)(wall / NS_PER_SECOND);
+	struct tm tm;
+
+	if (!one->has_offset || wall < 0 || !gmtime_r(&sec, &tm)) {
+		buf_dec(out, ns);
+		buf_str(out, " ns");
+		return;
+	}
+	buf_printf(out, "%04d-%02d-%02d %02d:%02d:%02d.%06d UTC", tm.tm_year + 1900, tm.tm_mon + 1,
+		   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		   (int)(wall % NS_PER_SECOND / 1000));
+}
+
+static void put_machine(struct buf *out, const struct single *one)
+{
+	const struct ev_startup *s = &one->startup;
+
+	if (one->has_host) {
+		put_str(out, "host", one->host.hostname);
+		put_str(out, "kernel", one->host.utsname);
+	}
+	if (!one->has_startup)
+		return;
+	if (!one->host.utsname.len && s->kernel_release.len) {
+		put_label(out, "kernel");
+		text_untrusted(out, s->kernel_release.p, s->kernel_release.len);
+		buf_u8(out, ' ');
+		text_untrusted(out, s->kernel_version.p, s->kernel_version.len);
+		buf_u8(out, ' ');
+		text_untrusted(out, s->hardware_name.p, s->hardware_name.len);
+		buf_u8(out, '\n');
+	}
+	put_label(out, "recorder");
+	if (s->tool.len)
+		text_untrusted(out, s->tool.p, s->tool.len);
+	else
+		buf_str(out, "Retis");
+	buf_u8(out, ' ');
+	text_untrusted(out, s->retis_version.p, s->retis_version.len);
+	buf_u8(out, '\n');
+	put_str(out, "command", s->cmdline);
+}
+
+static void put_host_settings(struct buf *out, const struct ev_host *h)
+{
+	put_str(out, "filter", h->packet_filter);
+	put_str(out, "meta filter", h->meta_filter);
+	put_str(out, "tracking", h->tracking);
+	if (EV_HAS(h, host, snaplen)) {
+		put_label(out, "recording");
+		buf_printf(out, "snaplen %u bytes", h->snaplen);
+		if (EV_HAS(h, host, buffer))
+			buf_printf(out, ", buffers %llu bytes", (unsigned long long)h->buffer);
+		if (EV_HAS(h, host, cpus))
+			buf_printf(out, ", %u processors", h->cpus);
+		if (EV_HAS(h, host, sockets_period) && h->sockets_period)
+			buf_printf(out, ", sockets every %llu ms",
+				   (unsigned long long)(h->sockets_period / 1000000));
+		buf_u8(out, '\n');
+	}
+}
+
+static void put_span(struct buf *out, const struct info *o, const struct single *one)
+{
+	uint64_t span = o->last_ns - o->first_ns;
+
+	if (!o->last_ns)
+		return;
+	put_label(out, "first");
+	put_date(out, one, o->first_ns);
+	buf_u8(out, '\n');
+	put_label(out, "last");
+	put_date(out, one, o->last_ns);
+	buf_printf(out, " (%llu.%06llu s later)\n", (unsigned long long)(span / NS_PER_SECOND),
+		   (unsigned long long)(span % NS_PER_SECOND / 1000));
+}
+
+static void put_counts(struct buf *out, const struct info *o, const struct single *one)
+{
+	put_label(out, "events");
+	buf_dec(out, o->events);
+	if (o->packets)
+		buf_printf(out, ", %llu of probes", (unsigned long long)o->packets);
+	if (o->sockets)
+		buf_printf(out, ", %llu of sockets", (unsigned long long)o->sockets);
+	if (o->drops)
+		buf_printf(out, ", %llu drops", (unsigned long long)o->drops);
+	buf_u8(out, '\n');
+	put_label(out, "lost");
+	buf_dec(out, o->lost);
+	if (EV_HAS(&one->finish, finish, ids_full) && one->finish.ids_full)
+		buf_printf(out, "; %llu packets without an id",
+			   (unsigned long long)one->finish.ids_full);
+	buf_u8(out, '\n');
+	put_label(out, "size");
+	buf_printf(out, "%llu bytes", (unsigned long long)o->bytes);
+	if (o->blocks)
+		buf_printf(out, " in %llu blocks", (unsigned long long)o->blocks);
+	if (o->events)
+		buf_printf(out, ", %.1f an event", (double)o->bytes / (double)o->events);
+	buf_u8(out, '\n');
+	put_label(out, "end");
+	if (!o->event_file)
+		buf_str(out, "of the file");
+	else if (!o->finished)
+		buf_str(out, "none: the recording was not finished, or goes on");
+	else if (one->has_finish && one->finish.reason.len)
+		text_untrusted(out, one->finish.reason.p, one->finish.reason.len);
+	else
+		buf_str(out, "finished");
+	if (one->has_finish && EV_HAS(&one->finish, finish, cpu_time))
+		buf_printf(out, ", %.3f s of processor time", (double)one->finish.cpu_time / 1e9);
+	buf_u8(out, '\n');
+}
+
+static void put_probe(struct buf *out, const struct info_probe *p)
+{
+	size_t from;
+
+	buf_str(out, "  ");
+	from = out->len;
+	if (p->type.len) {
+		text_untrusted(out, p->type.p, p->type.len);
+		buf_u8(out, '/');
+	}
+	text_untrusted(out, p->symbol.p, p->symbol.len);
+	while (out->len && !out->failed && out->len - from < 44)
+		buf_u8(out, ' ');
+	if (p->asked && !p->attached) {
+		buf_str(out, " not attached: ");
+		text_untrusted(out, p->reason.p, p->reason.len);
+	} else {
+		buf_printf(out, " %llu recorded, %llu lost, %llu skipped",
+			   (unsigned long long)p->recorded, (unsigned long long)p->lost,
+			   (unsigned long long)p->skipped);
+		if (p->filtered)
+			buf_printf(out, ", %llu filtered", (unsigned long long)p->filtered);
+		if (p->how.len) {
+			buf_str(out, " (");
+			text_untrusted(out, p->how.p, p->how.len);
+			buf_u8(out, ')');
+		}
+	}
+	buf_u8(out, '\n');
+}
+
+static void put_interfaces(struct buf *out, const struct info *o)
+{
+	struct ev_walk w = ev_walk(o->rows);
+	struct ev ev = {0};
+
+	buf_str(out, "interfaces:\n");
+	while (ev_next(&w, &ev)) {
+		if (ev.nsinfo) {
+			buf_printf(out, "  namespace %u ", ev.netns ? ev.netns->inum : 0);
+			text_untrusted(out, ev.nsinfo->name.p, ev.nsinfo->name.len);
+			buf_u8(out, '\n');
+		}
+		if (!ev.iface)
+			continue;
+		buf_printf(out, "  %u ", ev.iface->ifindex);
+		text_untrusted(out, ev.iface->name.p, ev.iface->name.len);
+		buf_printf(out, " mtu %u", ev.iface->mtu);
+		if (ev.netns)
+			buf_printf(out, " ns %u", ev.netns->inum);
+		buf_u8(out, '\n');
+	}
+}
+
+static void put_sections(struct buf *out, const struct info *o)
+{
+	bool head = false;
+
+	for (int s = 0; s < EV_SECTIONS; s++) {
+		const struct skbx_section_bytes *b = &o->sections[s];
+
+		if (!b->rows)
+			continue;
+		if (!head)
+			buf_str(out,
+				"sections:               rows   in memory      stored   ratio\n");
+		head = true;
+		buf_printf(out, "  %-16s %9llu %11llu %11llu", schema_sections[s].name,
+			   (unsigned long long)b->rows, (unsigned long long)b->raw,
+			   (unsigned long long)b->bytes);
+		if (b->bytes)
+			buf_printf(out, " %7.1f", (double)b->raw / (double)b->bytes);
+		buf_u8(out, '\n');
+	}
+}
+
+void info_put_text(const struct info *o, bool blank_line, struct buf *out)
+{
+	struct single one = find_single(o);
+
+	if (blank_line)
+		buf_u8(out, '\n');
+	put_label(out, "file");
+	text_untrusted(out, o->name, strlen(o->name));
+	buf_u8(out, '\n');
+	put_machine(out, &one);
+	if (one.has_host)
+		put_host_settings(out, &one.host);
+	put_span(out, o, &one);
+	put_counts(out, o, &one);
+	if (o->n_probes)
+		buf_str(out, "probes:\n");
+	for (uint32_t i = 0; i < o->n_probes; i++)
+		put_probe(out, &o->probes[i]);
+	if (one.interfaces || one.namespaces)
+		put_interfaces(out, o);
+	put_sections(out, o);
+}
+
+/* ---- JSON ---- */
+
+static void json_text(struct buf *out, const char *key, struct ev_str s)
+{
+	if (!s.len)
+		return;
+	buf_u8(out, ',');
+	json_put_key(out, key);
+	json_put_string(out, s.p, s.len);
+}
+
+static void json_number(struct buf *out, const char *key, uint64_t v)
+{
+	buf_u8(out, ',');
+	json_put_key(out, key);
+	buf_dec(out, v);
+}
+
+static void json_flag(struct buf *out, const char *key, bool v)
+{
+	buf_u8(out, ',');
+	json_put_key(out, key);
+	buf_str(out, v ? "true" : "false");
+}
+
+static void json_probes(struct buf *out, const struct info *o)
+{
+	buf_str(out, ",\"probes\":[");
+	for (uint32_t i = 0; i < o->n_probes; i++) {
+		const struct info_probe *p = &o->probes[i];
+
+		buf_str(out, i ? ",{\"symbol\":" : "{\"symbol\":");
+		json_put_string(out, p->symbol.p, p->symbol.len);
+		json_text(out, "type", p->type);
+		json_flag(out, "attached", p->attached || !p->asked);
+		json_text(out, "how", p->how);
+		json_text(out, "reason", p->reason);
+		json_number(out, "recorded", p->recorded);
+		json_number(out, "lost", p->lost);
+		json_number(out, "skipped", p->skipped);
+		json_number(out, "filtered", p->filtered);
+		buf_u8(out, '}');
+	}
+	buf_u8(out, ']');
+}
+
+static void json_sections(struct buf *out, const struct info *o)
+{
+	bool comma = false;
+
+	buf_str(out, ",\"sections\":[");
+	for (int s = 0; s < EV_SECTIONS; s++) {
+		const struct skbx_section_bytes *b = &o->sections[s];
+
+		if (!b->rows)
+			continue;
+		buf_str(out, comma ? ",{\"name\":" : "{\"name\":");
+		comma = true;
+		json_put_string(out, schema_sections[s].name, strlen(schema_sections[s].name));
+		json_number(out, "rows", b->rows);
+		json_number(out, "raw", b->raw);
+		json_number(out, "bytes", b->bytes);
+		buf_u8(out, '}');
+	}
+	buf_u8(out, ']');
+}
+
+void info_put_json(const struct info *o, struct buf *out)
+{
+	struct single one = find_single(o);
+
+	buf_str(out, "{\"input\":");
+	json_put_string(out, o->name, strlen(o->name));
+	json_text(out, "host", one.host.hostname);
+	json_text(out, "kernel",
+		  one.host.utsname.len ? one.host.utsname : one.startup.kernel_release);
+	json_text(out, "recorder", one.startup.tool);
+	json_text(out, "version", one.startup.retis_version);
+	json_text(out, "command", one.startup.cmdline);
+	json_text(out, "tracking", one.host.tracking);
+	json_text(out, "filter", one.host.packet_filter);
+	json_number(out, "first_ns", o->first_ns);
+	json_number(out, "last_ns", o->last_ns);
+	if (one.has_offset) {
+		buf_str(out, ",\"clock_offset_ns\":");
+		buf_int(out, one.offset_ns);
+	}
+	json_number(out, "events", o->events);
+	json_number(out, "sockets", o->sockets);
+	json_number(out, "lost", o->lost);
+	json_number(out, "bytes", o->bytes);
+	if (o->event_file) {
+		json_number(out, "blocks", o->blocks);
+		json_flag(out, "finished", o->finished);
+		json_text(out, "end", one.finish.reason);
+	}
+	json_probes(out, o);
+	json_sections(out, o);
+	buf_str(out, "}\n");
+}
