@@ -92,9 +92,13 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libtest.a $(B)/libskb
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ANALYZE_LIBS)
-$(B)/tests/live/%: tests/live/%.c
+# helpers of the live tests may use the recorder's parts
+$(B)/libcapture.a: $(filter-out %/main.o,$(CAPTURE_OBJ))
+	$(Q)rm -f $@ && ar rcsD $@ $^
+$(B)/tests/live/%: tests/live/%.c $(B)/libcapture.a $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $<
+	@echo "  TEST    $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(CAPTURE_LIBS)
 
 # demo/traffic.c and the benchmark's helpers need nothing of ours
 $(B)/demo/%: demo/%.c
