@@ -458,7 +458,7 @@ static bool check_number(struct check *c, const struct member *m)
 		c->len = v;
 	if (m == &packet[1])
 		c->capture_len = v;
-	if (m == &packet[1] && v > c->len)
+	if (m == &packet[1] && v > c->len && !c->c->any_order)
 		return fail(c, m->name, "more than len");
 	return true;
 }
