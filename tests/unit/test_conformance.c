@@ -11,19 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <zstd.h>
 
 #include "formats/retis_read.h"
 #include "formats/text.h"
-
-#define ROOT "testdata/retis"
-enum { FILE_MAX = 16 << 20 };
-
-static const char *const folders[] = {
-	"classic-101",     "classic-102",     "classic-103",  "classic-ovs-111",
-	"classic-ovs-112", "current-101",     "current-102",  "current-103",
-	"current-ovs-111", "current-ovs-112", "real-current",
-};
+#include "tests/unit/testdata.h"
 
 static const struct {
 	const char *name;
@@ -35,51 +26,26 @@ static const struct {
 	{"single-e-utc.txt", {.single_line = true, .link_layer = true, .utc = true}},
 };
 
-/* The whole decompressed file; false when there is none. */
-static bool load(const char *folder, const char *name, struct buf *out)
-{
-	static uint8_t packed[FILE_MAX];
-	char path[256];
-	unsigned long long size;
-	size_t n;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s/%s.zst", ROOT, folder, name);
-	f = fopen(path, "rb");
-	if (!f)
-		return false;
-	n = fread(packed, 1, sizeof(packed), f);
-	fclose(f);
-	size = ZSTD_getFrameContentSize(packed, n);
-	assert_true(size <= FILE_MAX);
-	assert_non_null(buf_room(out, size));
-	assert_int_equal(ZSTD_decompress(out->p + out->len, size, packed, n), size);
-	out->len += size;
-	return true;
-}
-
 /* All events of a JSON file, in batches, each printed with its frame. */
 static void render(const struct buf *json, struct text *t, struct buf *out)
 {
 	struct retis_reader *r = retis_reader_new();
 	struct ev_batch *batch = ev_batch_new();
-	const char *p = (const char *)json->p, *end = p + json->len, *feed;
+	const char *p = (const char *)json->p, *end = p + json->len, *line;
 	struct skbox_error err = {0};
+	size_t len;
 
 	assert_non_null(r);
 	assert_non_null(batch);
 	retis_reader_peek(r, p, json->len);
-	for (; p < end; p = feed + 1) {
-		struct ev_walk walk;
+	while (testdata_line(&p, end, &line, &len)) {
+		struct ev_walk walk = ev_walk(batch);
 		struct ev ev = {0};
 		bool sorted;
 
-		feed = memchr(p, '\n', (size_t)(end - p));
-		feed = feed ? feed : end - 1;
-		if (retis_read_line(r, p, (size_t)(feed + 1 - p), batch, &err))
+		if (retis_read_line(r, line, len, batch, &err))
 			fail_msg("%s", err.text);
 		sorted = retis_read_state(r)->sorted;
-		walk = ev_walk(batch);
 		for (int i = 0; ev_next(&walk, &ev); i++) {
 			if (!text_event(t, &ev, sorted && i ? 4 : 0, out))
 				continue;
@@ -131,7 +97,7 @@ static size_t compare(const char *folder, const char *input, const char *name,
 
 	text_init(&t, o);
 	t.o.current = strstr(folder, "current") != NULL;
-	if (load(folder, input, &json) && load(folder, name, &want)) {
+	if (testdata_load(folder, input, &json) && testdata_load(folder, name, &want)) {
 		render(&json, &t, &got);
 		n = differing(&got, &want);
 		++*files;
@@ -151,10 +117,10 @@ static void test_print(void **state)
 {
 	size_t files = 0, bytes = 0;
 
-	for (size_t f = 0; f < sizeof(folders) / sizeof(folders[0]); f++)
+	for (size_t f = 0; f < TESTDATA_FOLDERS; f++)
 		for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
-			bytes += compare(folders[f], "events.json", outputs[i].name, &outputs[i].o,
-					 &files);
+			bytes += compare(testdata_folders[f], "events.json", outputs[i].name,
+					 &outputs[i].o, &files);
 	print_message("%zu files compared, %zu differing bytes\n", files, bytes);
 	assert_int_equal(files, 44);
 	assert_int_equal(bytes, 0);
@@ -166,9 +132,10 @@ static void test_print_sorted(void **state)
 	const struct text_options single = {.single_line = true, .link_layer = true}, multi = {0};
 	size_t files = 0, bytes = 0;
 
-	for (size_t f = 0; f < sizeof(folders) / sizeof(folders[0]); f++) {
-		bytes += compare(folders[f], "sorted.json", "sort.txt", &multi, &files);
-		bytes += compare(folders[f], "sorted.json", "sort-single-e.txt", &single, &files);
+	for (size_t f = 0; f < TESTDATA_FOLDERS; f++) {
+		bytes += compare(testdata_folders[f], "sorted.json", "sort.txt", &multi, &files);
+		bytes += compare(testdata_folders[f], "sorted.json", "sort-single-e.txt", &single,
+				 &files);
 	}
 	print_message("%zu files compared, %zu differing bytes\n", files, bytes);
 	assert_int_equal(files, 12);
