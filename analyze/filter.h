@@ -51,19 +51,16 @@ bool filter_done(const struct filter *f);
 /* Whether it chooses by content (all but --count): then the startup event is not printed. */
 bool filter_selects(const struct filter *f);
 
-/* A row about the recording, not about a packet or a socket. */
+/* Sections of rows about the recording, not about a packet or a socket. */
+#define FILTER_RECORD_SECTIONS                                                                     \
+	(EV_SECTION_BIT(startup) | EV_SECTION_BIT(host) | EV_SECTION_BIT(clock) |                  \
+	 EV_SECTION_BIT(iface) | EV_SECTION_BIT(nsinfo) | EV_SECTION_BIT(probe) |                  \
+	 EV_SECTION_BIT(dropname) | EV_SECTION_BIT(loss) | EV_SECTION_BIT(snapset) |               \
+	 EV_SECTION_BIT(total) | EV_SECTION_BIT(finish))
+
 static inline bool filter_is_record(const struct ev *ev)
 {
-	const uint64_t content = EV_SECTION_BIT(kernel) | EV_SECTION_BIT(userspace) |
-				 EV_SECTION_BIT(packet) | EV_SECTION_BIT(diag) |
-				 EV_SECTION_BIT(skb_tracking) | EV_SECTION_BIT(ovs_detrace);
-	const uint64_t record =
-		EV_SECTION_BIT(startup) | EV_SECTION_BIT(host) | EV_SECTION_BIT(clock) |
-		EV_SECTION_BIT(iface) | EV_SECTION_BIT(nsinfo) | EV_SECTION_BIT(probe) |
-		EV_SECTION_BIT(dropname) | EV_SECTION_BIT(loss) | EV_SECTION_BIT(snapset) |
-		EV_SECTION_BIT(total) | EV_SECTION_BIT(finish);
-
-	return (ev->sections & record) && !(ev->sections & content);
+	return (ev->sections & FILTER_RECORD_SECTIONS) != 0;
 }
 
 /* For source_options.want, ctx is the filter: false for a block in which nothing can pass. */

@@ -65,18 +65,18 @@ static void count_event(struct info *o, const struct ev *ev)
 			p->skipped += ev->loss->skipped;
 		}
 	}
+	if (time && (!o->first_ns || time < o->first_ns))
+		o->first_ns = time;
+	if (time > o->last_ns)
+		o->last_ns = time;
 	if (filter_is_record(ev)) {
 		if (!ev->loss)
 			keep(o, ev);
 		return;
 	}
 	o->events++;
+	o->packets += ev->kernel != NULL;
 	o->sockets += ev->diag != NULL;
-	o->drops += ev->skb_drop != NULL;
-	if (time && (!o->first_ns || time < o->first_ns))
-		o->first_ns = time;
-	if (time > o->last_ns)
-		o->last_ns = time;
 	if (ev->kernel || ev->userspace) {
 		p = probe_of(o, ev->kernel ? ev->kernel->symbol : ev->userspace->symbol);
 		if (p) {
@@ -152,6 +152,17 @@ static int walk_source(struct info *o, char *path)
 	return rc;
 }
 
+/* Rows about the recording, which are no events; 0 where no trailer counts them. */
+static uint64_t record_rows(const struct skbx_info *x)
+{
+	uint64_t n = 0;
+
+	for (int s = 0; s < EV_SECTIONS; s++)
+		if (FILTER_RECORD_SECTIONS >> s & 1)
+			n += x->sections[s].rows;
+	return n < x->all.events ? n : 0;
+}
+
 /* An event file that can be sought in: its header and trailer say it all. */
 static int read_skbx(struct info *o, struct input *in)
 {
@@ -173,7 +184,7 @@ static int read_skbx(struct info *o, struct input *in)
 	o->finished = x.finished;
 	o->blocks = x.blocks;
 	o->bytes = x.file_bytes;
-	o->events = x.all.events;
+	o->events = x.all.events - record_rows(&x);
 	o->packets = x.all.packets;
 	o->sockets = x.all.sockets;
 	o->lost = x.all.lost;

@@ -26,7 +26,7 @@ struct info {
 	uint32_t n_probes;
 	bool event_file, finished;
 	uint64_t blocks, bytes, damaged;
-	uint64_t events, packets, sockets, drops;
+	uint64_t events, packets, sockets;
 	uint64_t lost;
 	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC */
 	struct skbx_section_bytes sections[EV_SECTIONS];

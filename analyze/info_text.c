@@ -158,8 +158,6 @@ static void put_counts(struct buf *out, const struct info *o, const struct singl
 		buf_printf(out, ", %llu of probes", (unsigned long long)o->packets);
 	if (o->sockets)
 		buf_printf(out, ", %llu of sockets", (unsigned long long)o->sockets);
-	if (o->drops)
-		buf_printf(out, ", %llu drops", (unsigned long long)o->drops);
 	buf_u8(out, '\n');
 	put_label(out, "lost");
 	buf_dec(out, o->lost);
@@ -253,7 +251,7 @@ static void put_sections(struct buf *out, const struct info *o)
 			continue;
 		if (!head)
 			buf_str(out,
-				"sections:               rows   in memory      stored   ratio\n");
+				"sections:               rows     columns      stored   ratio\n");
 		head = true;
 		buf_printf(out, "  %-16s %9llu %11llu %11llu", schema_sections[s].name,
 			   (unsigned long long)b->rows, (unsigned long long)b->raw,

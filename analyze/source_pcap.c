@@ -33,6 +33,7 @@ struct pcap_source {
 	struct pcap_reader *reader;
 	struct retis_reader *events; /* NULL until the first event of Retis */
 	bool clock_known, ended;
+	uint64_t time_ns; /* of the last bare packet */
 };
 
 static int pcap_source_open(struct source *s, struct input *in, void **self,
@@ -118,15 +119,19 @@ static void add_bare(struct pcap_source *x, struct ev_batch *batch, const struct
 {
 	struct ev_common *common;
 
-	add_clock(x, batch, p->time_ns, 0);
+	/* a packet without a time comes when the one before it came */
+	if (p->has_time)
+		x->time_ns = p->time_ns;
+	add_clock(x, batch, x->time_ns, 0);
 	ev_batch_begin(batch);
 	common = EV_ADD(batch, common);
-	EV_SET(common, common, timestamp, p->time_ns);
+	EV_SET(common, common, timestamp, x->time_ns);
 	if (p->name) {
 		struct ev_dev *dev = EV_ADD(batch, dev);
 
 		EV_SET(dev, dev, name, ev_string(batch, p->name, p->name_len));
-		EV_SET(dev, dev, ifindex, p->interface);
+		/* the file numbers its interfaces from 0, which in a kernel's index means none */
+		EV_SET(dev, dev, ifindex, p->interface + 1);
 	}
 	add_packet(batch, p);
 }
