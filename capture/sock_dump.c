@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "capture/netlink.h"
+#include "capture/sock_dump_cgroup.h"
 #include "formats/sockdiag.h"
 
 enum { CAUSE_MAX = 64, COOKIES_FIRST = 1024, COOKIE_OFFSET = 44 };
@@ -71,6 +72,7 @@ struct sock_dumper {
 	uint32_t next_set;
 	struct dump dump;
 	struct cookies cookies;
+	struct sock_dump_cgroups *cgroups; /* NULL: paths cannot be found */
 	struct sock_dump_totals totals;
 };
 
@@ -173,17 +175,32 @@ static void add_frame(struct sock_dumper *d, bool end, uint64_t time_ns)
 	EV_SET(row, snapset, status, d->dump.status);
 }
 
-/* The name of the device that the socket is bound to; devices may come and go, so it is asked for at once. */
-static void add_ifname(struct sock_dumper *d)
+/* The last row of a section, which the decoder has just filled. */
+#define LAST_ROW(b, id) ((struct ev_##id *)(void *)(b)->sec[EV_##id].p + ((b)->sec[EV_##id].n - 1))
+
+/*
+ * What only this host can tell now: the name of the device that the socket is bound to, and the path
+ * of its cgroup.
+ */
+static void add_names(struct sock_dumper *d)
 {
-	struct ev_diag *diag =
-		(struct ev_diag *)(void *)d->batch->sec[EV_diag].p + (d->batch->sec[EV_diag].n - 1);
+	struct ev_batch *b = d->batch;
+	struct ev_diag *diag = LAST_ROW(b, diag);
 	struct ifreq request = {.ifr_ifindex = (int)diag->ifindex};
 
+	if (b->failed)
+		return;
 	/* a netlink socket answers for the namespace that it belongs to */
 	if (diag->ifindex && ioctl(d->fd, SIOCGIFNAME, &request) == 0)
 		EV_SET(diag, diag, ifname,
-		       ev_string(d->batch, request.ifr_name, strnlen(request.ifr_name, IFNAMSIZ)));
+		       ev_string(b, request.ifr_name, strnlen(request.ifr_name, IFNAMSIZ)));
+	if (b->mask[b->n - 1] & EV_SECTION_BIT(diag_attr)) {
+		struct ev_diag_attr *attr = LAST_ROW(b, diag_attr);
+		const char *path = sock_dump_cgroups_path(d->cgroups, attr->cgroup_id);
+
+		if (path)
+			EV_SET(attr, diag_attr, cgroup, ev_text(b, path));
+	}
 }
 
 /* A message of the dump: 0, or a negative errno that ends the round. */
@@ -217,7 +234,7 @@ static int add_socket(struct sock_dumper *d, const struct netlink_msg *m)
 		ev_batch_drop(d->batch);
 		return 0;
 	}
-	add_ifname(d);
+	add_names(d);
 	d->dump.rows++;
 	return d->batch->n >= SOCK_DUMP_BATCH_ROWS ? flush(d) : 0;
 }
@@ -411,6 +428,7 @@ int sock_dumper_open(struct sock_dumper **out, const struct sock_dump_options *o
 		d->fd = -1;
 		d->batch = ev_batch_new();
 		d->buf = malloc(NETLINK_BUFFER_BYTES);
+		d->cgroups = sock_dump_cgroups_open();
 	}
 	if (!d || !d->batch || !d->buf) {
 		sock_dumper_close(d);
@@ -428,6 +446,7 @@ void sock_dumper_close(struct sock_dumper *d)
 		close(d->fd);
 	ev_batch_free(d->batch);
 	free(d->buf);
+	sock_dump_cgroups_close(d->cgroups);
 	free(d->cookies.v);
 	free(d);
 }
