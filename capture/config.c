@@ -28,7 +28,8 @@ static const struct option_row rows[] = {
 	OPTION(TIME, config, sockets_ns, "sockets", 0, "PERIOD",
 	       "snapshots of TCP sockets each PERIOD, beside those at start and end", .min = 1000000),
 	OPTION(FLAG, config, no_sockets, "no-sockets", 0, NULL, "no snapshots at all"),
-	OPTION(STRING, config, netns, "netns", 0, "NAME|PID|all", "namespaces whose sockets are recorded (default: ours)"),
+	OPTION(LIST, config, netns, "netns", 0, "NAME|PID|all",
+	       "a namespace whose sockets are recorded; may be repeated (default: ours)"),
 	OPTION_PARAGRAPH("End (else a signal, or the command's end):"),
 	OPTION(TIME, config, duration_ns, "duration", 0, "TIME", "after that time", .min = 1),
 	OPTION(NUMBER, config, count, "count", 0, "N", "after N events", .min = 1),
@@ -89,7 +90,7 @@ static enum config_result print_version(void)
 /* What the table cannot say. */
 static bool is_consistent(struct config *c)
 {
-	if (c->no_sockets && (c->sockets_ns || c->netns)) {
+	if (c->no_sockets && (c->sockets_ns || c->netns.n)) {
 		terminal_error("--no-sockets goes with neither --sockets nor --netns");
 		return false;
 	}
@@ -131,6 +132,7 @@ enum config_result config_parse(struct config *c, int argc, char **argv)
 void config_fini(struct config *c)
 {
 	option_list_free(&c->probes);
+	option_list_free(&c->netns);
 	free(c->cmdline);
 	memset(c, 0, sizeof(*c));
 }

@@ -9,10 +9,9 @@
 #include "cli/options.h"
 
 struct config {
-	struct option_list probes;
+	struct option_list probes, netns; /* netns: none: ours */
 	const char *out; /* NULL: events are printed */
 	const char *list_probes;
-	const char *netns;
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
 	bool force, print, no_sockets, single_line, utc;
 	int format;

@@ -166,15 +166,22 @@ static int take_sockets(void *ctx, struct ev_batch *rows)
 
 static int find_places(struct recorder *r, struct skbox_error *err)
 {
-	const char *name = r->config->netns;
+	const struct option_list *names = &r->config->netns;
+	int ret = 0;
 
-	if (name && !strcmp(name, "all"))
-		return netns_list_scan(&r->places, err);
-	r->places.v = calloc(1, sizeof(*r->places.v));
+	for (size_t i = 0; i < names->n; i++)
+		if (!strcmp(names->v[i], "all"))
+			return netns_list_scan(&r->places, err);
+	r->places.v = calloc(names->n ? names->n : 1, sizeof(*r->places.v));
 	if (!r->places.v)
 		return error_set(err, -ENOMEM, 0, "out of memory");
-	r->places.n = 1;
-	return name ? netns_find(name, r->places.v, err) : netns_current(r->places.v, err);
+	if (!names->n) {
+		r->places.n = 1;
+		return netns_current(r->places.v, err);
+	}
+	for (; !ret && r->places.n < names->n; r->places.n++)
+		ret = netns_find(names->v[r->places.n], &r->places.v[r->places.n], err);
+	return ret;
 }
 
 /* A whole round in each namespace, at the start and the end. */

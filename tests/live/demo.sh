@@ -28,7 +28,7 @@ tests/facts "$work/demo.skbx"
 
 for signal in INT TERM HUP; do
 	# a process group of its own, as a terminal's foreground job is
-	setsid demo/run "$work/$signal.skbx" >"$work/out" 2>&1 &
+	env --default-signal=INT setsid demo/run "$work/$signal.skbx" >"$work/out" 2>&1 &
 	pid=$!
 	sleep 1.2
 	# not to a process id that is no more
