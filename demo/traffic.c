@@ -3,6 +3,7 @@
  * Traffic for the demo and for tests: what curl, nc and a web server would do, without needing them.
  *
  * usage: traffic serve ADDRESS PORT BYTES       accepts one connection, sends BYTES, waits for its end
+ *                                              (says "listening" when it does)
  *        traffic fetch ADDRESS PORT [BYTES/S]   connects, reads to the end at no more than that rate
  *        traffic knock ADDRESS PORT             connects to a port that should be closed
  *        traffic send  ADDRESS PORT             sends one UDP datagram, waits for the ICMP answer
@@ -83,6 +84,8 @@ static int serve(const union address *a, socklen_t len, uint64_t bytes)
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(listener, &a->any, len) || listen(listener, 8))
 		return fail("listen");
+	puts("listening");
+	fflush(stdout);
 	if (!wait_for(listener, POLLIN) || (fd = accept(listener, NULL, NULL)) < 0)
 		return fail("accept");
 	for (size_t i = 0; i < sizeof(chunk); i++)
@@ -103,31 +106,15 @@ static int serve(const union address *a, socklen_t len, uint64_t bytes)
 	return 0;
 }
 
-/* Connects as soon as somebody listens: the server may have been started a moment ago. */
-static int connect_soon(const union address *a, socklen_t len)
-{
-	const struct timespec pause = {.tv_nsec = 20000000};
-
-	for (int tries = 0; tries < 100; tries++) {
-		int fd = socket(a->any.sa_family, SOCK_STREAM, 0);
-
-		if (fd < 0 || !connect(fd, &a->any, len))
-			return fd;
-		close(fd);
-		nanosleep(&pause, NULL);
-	}
-	return -1;
-}
-
 static int fetch(const union address *a, socklen_t len, double rate)
 {
 	static char chunk[CHUNK];
 	uint64_t got = 0;
 	double start;
 	ssize_t n;
-	int fd = connect_soon(a, len);
+	int fd = socket(a->any.sa_family, SOCK_STREAM, 0);
 
-	if (fd < 0)
+	if (fd < 0 || connect(fd, &a->any, len))
 		return fail("connect");
 	start = now();
 	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
