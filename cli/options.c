@@ -57,7 +57,7 @@ struct unit {
 /* A decimal number with an optional fraction and one of the units; exact, without floating point. */
 static bool parse_units(const char *text, const struct unit *units, uint64_t *value)
 {
-	uint64_t v = 0, factor, place;
+	uint64_t v = 0, part = 0, parts = 1;
 	const char *fraction = NULL, *p = text;
 	size_t digits = 0;
 
@@ -76,14 +76,16 @@ static bool parse_units(const char *text, const struct unit *units, uint64_t *va
 		units++;
 	if (!units->name)
 		return false;
-	factor = place = units->factor;
-	if (__builtin_mul_overflow(v, factor, &v))
+	if (__builtin_mul_overflow(v, units->factor, &v))
 		return false;
-	for (; fraction && *fraction >= '0' && *fraction <= '9'; fraction++) {
-		place /= 10;
-		if (__builtin_add_overflow(v, place * (uint64_t)(*fraction - '0'), &v))
-			return false;
+	/* 18 digits: what is behind them is less than one of anything */
+	for (int i = 0; i < 18 && fraction && *fraction >= '0' && *fraction <= '9'; i++) {
+		part = part * 10 + (uint64_t)(*fraction++ - '0');
+		parts *= 10;
 	}
+	part = (uint64_t)((unsigned __int128)units->factor * part / parts);
+	if (__builtin_add_overflow(v, part, &v))
+		return false;
 	*value = v;
 	return true;
 }
