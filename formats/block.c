@@ -128,6 +128,7 @@ void block_coder_free(struct block_coder *c)
 	if (!c)
 		return;
 	column_scratch_free(&c->scratch);
+	packets_scratch_free(&c->packets);
 	block_dict_free(c->local);
 	free(c->values);
 	free(c->times);

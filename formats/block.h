@@ -67,6 +67,18 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 		 const struct block_dict *key, struct block_dict *learn, uint64_t time_base,
 		 struct block_stats *stats);
 
+/*
+ * Where the content of the block encoded last changes its nature: compressed apart from each other,
+ * its parts are smaller. Ends of the parts, from the start of the content, each with its section.
+ */
+struct block_part {
+	size_t end;
+	int section; /* enum ev_section; -1: none */
+};
+
+/* The parts, *n of them, borrowed until the next call with this coder. */
+const struct block_part *block_parts(const struct block_coder *c, uint32_t *n);
+
 /* Bytes that the block encoded last spent on strings and shapes of its own. */
 size_t block_own_bytes(const struct block_coder *c);
 

@@ -4,10 +4,15 @@
 #define FORMATS_BLOCK_CODE_H
 
 #include "formats/block.h"
+#include "formats/packets.h"
 #include "formats/schema.h"
 
 /* Columns that are no field. Fields have section number << 6 | bit, which is 64 or more. */
 enum { COLUMN_GROUPS = 1, COLUMN_SHAPES = 2, COLUMN_BLOBS = 3 };
+enum {
+	BLOCK_PARTS_MAX = 128,
+	BLOCK_PART_BYTES = 1024, /* smaller ones cost more than they save */
+};
 enum { BLOCK_CONTENT = 1 }; /* first byte: what follows is as FORMAT.md has it */
 
 /* Rows of one section, or of those that have one field. */
@@ -19,11 +24,15 @@ struct block_rows {
 
 struct block_coder {
 	struct column_scratch scratch;
+	struct packets_scratch packets;
 	struct block_dict *local; /* shapes of the block itself */
 	uint64_t *values, *times, *row_times, *field_times;
 	uint32_t *shape_of, *group_of, *rows, *row_groups, *field_groups;
 	uint32_t n_groups, room;
 	struct buf columns, column, head;
+	struct block_part parts[BLOCK_PARTS_MAX];
+	uint32_t n_parts;
+	size_t part_start;
 	size_t own_bytes; /* of the strings and shapes of the block encoded last */
 	/* encoding only */
 	uint32_t *string_map, *blob_map, *local_strings, *local_blobs; /* file id + 1; batch ids */

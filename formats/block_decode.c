@@ -9,27 +9,6 @@ static int bad(struct skbox_error *err, const char *what)
 	return error_set(err, -EPROTO, 0, "%s", what);
 }
 
-/* Drops the hash of a pool that is filled without it. */
-static void pool_unhash(struct ev_pool *pool)
-{
-	free(pool->hash);
-	pool->hash = NULL;
-	pool->hash_size = 0;
-}
-
-static int pool_reserve(struct ev_pool *pool, uint32_t n)
-{
-	if (n > pool->cap) {
-		struct ev_str *v = realloc(pool->v, n * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		pool->v = v;
-		pool->cap = n;
-	}
-	return 0;
-}
-
 /* Copies n pieces of data, whose lengths are given, into memory of the batch and its pool. */
 static int pool_fill(struct ev_batch *b, struct ev_pool *pool, struct cursor *c,
 		     const uint64_t *lengths, uint32_t n)
@@ -47,7 +26,7 @@ static int pool_fill(struct ev_batch *b, struct ev_pool *pool, struct cursor *c,
 	if (!data)
 		return -EPROTO;
 	copy = ev_batch_alloc(b, total ? total : 1);
-	if (!copy || pool_reserve(pool, pool->n + n))
+	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, data, total);
 	for (uint32_t i = 0; i < n; copy += lengths[i++], pool->n++)
@@ -64,9 +43,8 @@ int block_get_strings(struct cursor *c, struct ev_batch *b, const struct block_d
 
 	if (c->is_short || n > BLOCK_STRINGS_MAX || n > cursor_left(c))
 		return bad(err, "number of strings is out of bounds");
-	pool_unhash(&b->strings);
 	lengths = malloc((n + 1) * sizeof(*lengths));
-	if (!lengths || pool_reserve(&b->strings, known + (uint32_t)n)) {
+	if (!lengths || !ev_pool_reserve(&b->strings, known + (uint32_t)n)) {
 		free(lengths);
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	}
@@ -225,19 +203,12 @@ static int get_groups(struct decoding *d, struct cursor *col)
 	return 0;
 }
 
-static int get_blobs(struct decoding *d, struct cursor *col)
+static int get_packets(struct decoding *d, struct cursor *col)
 {
-	struct block_coder *c = d->c;
-	uint64_t n = cursor_varint(col);
-	int ret;
+	int ret = d->b->blobs.n ? -EPROTO
+				: packets_get(col, d->b, d->n, &d->c->packets, &d->c->scratch);
 
-	if (n > d->n || d->b->blobs.n)
-		return bad(d->err, "number of packets is out of bounds");
-	pool_unhash(&d->b->blobs);
-	if (column_get(col, c->values, &(struct column_rows){.n = (uint32_t)n}, &c->scratch))
-		return bad(d->err, "lengths of packets are invalid");
-	ret = pool_fill(d->b, &d->b->blobs, col, c->values, (uint32_t)n);
-	return ret == -EPROTO ? bad(d->err, "packets go past the end of the block")
+	return ret == -EPROTO ? bad(d->err, "packets are invalid")
 	       : ret          ? error_set(d->err, ret, 0, "out of memory")
 			      : 0;
 }
@@ -438,7 +409,7 @@ static int get_columns(struct decoding *d, struct cursor *in, uint64_t *unknown)
 		if (!p || in->is_short)
 			return bad(d->err, "column goes past the end of the block");
 		if (id == COLUMN_GROUPS || id == COLUMN_BLOBS) {
-			ret = id == COLUMN_GROUPS ? get_groups(d, &col) : get_blobs(d, &col);
+			ret = id == COLUMN_GROUPS ? get_groups(d, &col) : get_packets(d, &col);
 			continue;
 		}
 		if (s >= 0)

@@ -198,6 +198,42 @@ static void encode_groups(struct block_coder *c, const struct ev_walk *walk, uin
 
 /* ---- columns ---- */
 
+/* What was put behind the last part is one of its own, if it is large enough to pay. */
+static void part(struct block_coder *c, size_t end, int section)
+{
+	if (c->n_parts == BLOCK_PARTS_MAX - 1 || end - c->part_start < BLOCK_PART_BYTES)
+		return;
+	c->parts[c->n_parts++] = (struct block_part){end, section};
+	c->part_start = end;
+}
+
+/*
+ * Parts of the columns were counted from the first column on, which turned out to begin at `columns`;
+ * before them stand the parts of the packets, which begin at `heads` and, behind the headers, `tails`.
+ */
+static void finish_parts(struct block_coder *c, size_t columns, size_t heads, size_t tails)
+{
+	const size_t ends[] = {heads, tails, columns};
+	uint32_t n = 0;
+
+	if (c->n_parts > BLOCK_PARTS_MAX - 3)
+		c->n_parts = BLOCK_PARTS_MAX - 3;
+	memmove(c->parts + 3, c->parts, c->n_parts * sizeof(*c->parts));
+	for (int i = 0; i < 3; i++)
+		if (ends[i] > (n ? c->parts[n - 1].end : 0))
+			c->parts[n++] = (struct block_part){ends[i], i ? EV_packet : -1};
+	for (uint32_t i = 0; i < c->n_parts; i++)
+		c->parts[n + i] =
+			(struct block_part){columns + c->parts[3 + i].end, c->parts[3 + i].section};
+	c->n_parts += n;
+}
+
+const struct block_part *block_parts(const struct block_coder *c, uint32_t *n)
+{
+	*n = c->n_parts;
+	return c->parts;
+}
+
 /* Values of a field in rows [from, to) of its section that have it; their count. */
 static uint32_t gather(struct block_coder *c, const struct ev_batch *b,
 		       const struct block_dict *key, const struct schema_field *f, uint32_t from,
@@ -319,6 +355,7 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 	size_t before = c->columns.len;
 	int err = 0;
 
+	part(c, c->columns.len, -1);
 	for (uint32_t i = 0; i < n; i++)
 		if (b->mask[walk->i + i] >> s & 1) {
 			c->row_groups[rows.n] = c->group_of[i];
@@ -328,9 +365,11 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 		rows.groups = c->row_groups;
 		rows.times = c->row_times;
 	}
-	for (unsigned int i = 0; rows.n && i < sec->n_fields && !err; i++)
+	for (unsigned int i = 0; rows.n && i < sec->n_fields && !err; i++) {
 		err = encode_field(c, b, key, &sec->fields[i], walk->at[s], walk->at[s] + rows.n,
 				   &rows, time_base);
+		part(c, c->columns.len, s);
+	}
 	if (stats) {
 		stats->rows[s] += rows.n;
 		stats->raw[s] += c->columns.len - before;
@@ -338,18 +377,19 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 	return err;
 }
 
-static void encode_blobs(struct block_coder *c, const struct ev_batch *b, struct block_stats *stats)
+/* The packets of the block, behind the other columns that are no field. */
+static int encode_packets(struct block_coder *c, const struct ev_batch *b,
+			  struct block_stats *stats, size_t *tails)
 {
-	for (uint32_t i = 0; i < c->n_local_blobs; i++)
-		c->values[i] = b->blobs.v[c->local_blobs[i]].len;
-	buf_varint(&c->column, c->n_local_blobs);
-	column_put(&c->column, c->values, &(struct column_rows){.n = c->n_local_blobs}, COLUMN_NONE,
-		   &c->scratch);
-	for (uint32_t i = 0; i < c->n_local_blobs; i++)
-		buf_put(&c->column, b->blobs.v[c->local_blobs[i]].p, (size_t)c->values[i]);
+	int err = packets_put(&c->column, b->blobs.v, c->local_blobs, c->n_local_blobs, tails,
+			      &c->packets, &c->scratch);
+	size_t len = c->column.len;
+
 	if (stats)
-		stats->raw[EV_packet] += c->column.len;
+		stats->raw[EV_packet] += len;
 	emit(c, &c->head, COLUMN_BLOBS);
+	*tails = c->head.len - (len - *tails);
+	return err;
 }
 
 /* What a next key should know: these strings, shapes and last values. */
@@ -403,7 +443,7 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	const struct ev_batch *b = walk->batch;
 	uint32_t n = to - walk->i;
 	struct ev ev = {0};
-	size_t start;
+	size_t start, heads, tails;
 	int err = block_coder_reserve(c, n > b->blobs.n ? n : b->blobs.n);
 
 	if (!err)
@@ -418,6 +458,8 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	buf_clear(&c->head);
 	buf_clear(&c->columns);
 	buf_clear(&c->column);
+	c->n_parts = 0;
+	c->part_start = 0;
 	for (uint32_t i = 0; i < n; i++)
 		c->values[i] = c->shape_of[i];
 	column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE, &c->scratch);
@@ -427,8 +469,9 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	emit(c, &c->head, COLUMN_GROUPS);
 	for (int s = 0; s < EV_SECTIONS && !err; s++)
 		err = encode_section(c, walk, n, s, key, stats, time_base);
-	if (c->n_local_blobs)
-		encode_blobs(c, b, stats);
+	heads = tails = c->head.len;
+	if (c->n_local_blobs && !err)
+		err = encode_packets(c, b, stats, &tails);
 	if (err)
 		return err;
 
@@ -443,6 +486,7 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 			b->strings.v[c->local_strings[i]].len);
 	block_put_shapes(out, c->local);
 	c->own_bytes = out->len - start;
+	finish_parts(c, out->len + c->head.len, out->len + heads, out->len + tails);
 	buf_put(out, c->head.p, c->head.len);
 	buf_put(out, c->columns.p, c->columns.len);
 	if (learn)

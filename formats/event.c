@@ -169,6 +169,22 @@ void ev_batch_drop(struct ev_batch *b)
 			b->sec[s].n--;
 }
 
+struct ev_str *ev_pool_reserve(struct ev_pool *pool, uint32_t n)
+{
+	free(pool->hash);
+	pool->hash = NULL;
+	pool->hash_size = 0;
+	if (n > pool->cap || !pool->v) {
+		struct ev_str *v = realloc(pool->v, (n + 1) * sizeof(*v));
+
+		if (!v)
+			return NULL;
+		pool->v = v;
+		pool->cap = n + 1;
+	}
+	return pool->v;
+}
+
 static uint32_t hash_bytes(const uint8_t *p, size_t len)
 {
 	uint64_t h = len * UINT64_C(0x9e3779b97f4a7c15), v;

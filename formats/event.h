@@ -151,6 +151,12 @@ struct ev_list ev_list(struct ev_batch *b, const struct ev_str *v, uint32_t n);
 /* Raw memory of the batch, aligned for any member, gone with ev_batch_clear(); NULL when out of memory. */
 void *ev_batch_alloc(struct ev_batch *b, size_t n);
 
+/*
+ * For decoders: room for n strings in an empty or cleared pool, to be filled in order and counted in
+ * pool->n by the caller; the pool forgets its hash. NULL when out of memory.
+ */
+struct ev_str *ev_pool_reserve(struct ev_pool *pool, uint32_t n);
+
 /* Walks a batch from its first event on. */
 struct ev_walk {
 	const struct ev_batch *batch;
