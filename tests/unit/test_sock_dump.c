@@ -37,7 +37,7 @@ static int fake_clock(clockid_t id, struct timespec *t);
 #include "tests/unit/sock_message.h"
 
 /* What the kernel answers, a buffer a recv: bytes, or a negative errno. */
-enum { ANSWERS_MAX = 64 };
+enum { ANSWERS_MAX = 64, OTHER_SEQ = 998, OTHER_PORT = 999 };
 static struct answer {
 	uint8_t *p;
 	ssize_t len;
@@ -91,16 +91,16 @@ static ssize_t fake_recv(int fd, void *buf, size_t size, int flags)
 		return -EAGAIN;
 	next_answer++;
 	if (a->len > 0) {
-		/* number and address of the request go into what was prepared, unless it is another's */
+		/* number and address of the request go into what was prepared; another's lack one of them */
 		for (size_t at = 0; at + 16 <= (size_t)a->len;) {
 			uint32_t len, own;
 
 			memcpy(&len, a->p + at, 4);
 			memcpy(&own, a->p + at + 8, 4);
-			if (own == 0) {
+			if (own == 0 || own == OTHER_PORT)
 				memcpy(a->p + at + 8, &seq, 4);
+			if (own == 0 || own == OTHER_SEQ)
 				memcpy(a->p + at + 12, &port, 4);
-			}
 			if (len < 16)
 				break;
 			at += (len + 3) / 4 * 4;
@@ -193,6 +193,8 @@ static int take(void *ctx, struct ev_batch *b)
 			assert_int_equal(ev.snapset->set, last_set);
 			got.end[got.ends++ % 2] = *ev.snapset;
 		}
+		/* nothing but frames and sockets */
+		assert_true(!!ev.snapset != !!ev.diag);
 		if (!ev.diag)
 			continue;
 		assert_true(ev_is(ev.snap->cause, "test"));
@@ -365,8 +367,10 @@ static void messages_of_others(void **state)
 	int32_t zero = 0;
 
 	message_init(&m, 5);
-	add_message(a, NLMSG_DONE, 999, &zero, sizeof(zero));
-	add_message(a, 20, 999, m.p, m.len);
+	add_message(a, NLMSG_DONE, OTHER_SEQ, &zero, sizeof(zero));
+	add_message(a, NLMSG_DONE, OTHER_PORT, &zero, sizeof(zero));
+	add_message(a, 20, OTHER_SEQ, m.p, m.len);
+	add_message(a, 20, OTHER_PORT, m.p, m.len);
 	add_row(a, 6);
 	add_message(a, 21, 0, m.p, m.len);
 	add_done(a, 0);
