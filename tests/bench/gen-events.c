@@ -3,7 +3,8 @@
  * A large recording for measurements, the same at every run: packets of 200 TCP flows, each seen at
  * five probes, as Retis JSON in both shapes and as a pcap of one packet an event.
  *
- * usage: gen-events PACKETS FOLDER     writes FOLDER/current.json, classic.json and events.pcap
+ * usage: gen-events PACKETS FOLDER     writes FOLDER/current.json, classic.json and events.pcap; prints how
+ *                                     many bytes of random payload they hold, each packet counted once
  *
  * Sizes are what a server sees: half of the packets are bare acknowledgements, a third full segments of
  * which the recording kept 255 bytes. The payload is random, as encrypted payload is; one packet of a
@@ -255,7 +256,7 @@ int main(int argc, char **argv)
 {
 	static struct flow flows[FLOWS];
 	FILE *current, *classic, *pcap;
-	uint64_t time = UINT64_C(1000000000000);
+	uint64_t time = UINT64_C(1000000000000), payload = 0;
 	uint32_t packets;
 
 	if (argc != 3) {
@@ -282,6 +283,7 @@ int main(int argc, char **argv)
 		bool dropped = !random_below(100);
 
 		make_packet(&p, f, n);
+		payload += p.kept - HEADERS;
 		time += 500 + random_below(40000);
 		e.first = time;
 		for (int i = 0; i < PROBES; i++) {
@@ -295,5 +297,6 @@ int main(int argc, char **argv)
 			put_pcap(pcap, &e);
 		}
 	}
+	printf("%llu\n", (unsigned long long)payload);
 	return fclose(current) || fclose(classic) || fclose(pcap);
 }
