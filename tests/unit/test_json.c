@@ -189,6 +189,7 @@ static void test_integers(void **state)
 	assert_false(integer("18446744073709551616", 0, UINT64_MAX, &v));
 	assert_false(integer("99999999999999999999", 0, UINT64_MAX, &v));
 	assert_false(integer("184467440737095516150", 0, UINT64_MAX, &v));
+	assert_false(integer("184467440737095516160", 0, UINT64_MAX, &v));
 	assert_true(integer("-9223372036854775808", INT64_MIN, INT64_MAX, &v));
 	assert_true((int64_t)v == INT64_MIN);
 	assert_false(integer("-9223372036854775809", INT64_MIN, INT64_MAX, &v));

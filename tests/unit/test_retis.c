@@ -167,6 +167,8 @@ static void test_refused(void **state)
 		"{\"common\":null}",
 		"{\"common\":7}",
 		"{" COMMON "," COMMON "}",
+		"{" COMMON ",\"common\":{\"smp_id\":1}}",
+		"{" COMMON ",\"skb\":{},\"skb\":{}}",
 		"{\"common\":{\"timestamp\":1,\"timestamp\":2}}",
 		"{\"common\":{\"timestamp\":-1}}",
 		"{\"common\":{\"timestamp\":1.0}}",
