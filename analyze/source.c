@@ -317,7 +317,7 @@ int source_finish(struct source *s)
 	if (st->unknown)
 		terminal_error("note: %llu parts of a newer format were left out",
 			       (unsigned long long)st->unknown);
-	if (st->damaged)
+	if (st->damaged && !s->options.damage)
 		terminal_error("%llu damaged place%s passed over", (unsigned long long)st->damaged,
 			       st->damaged == 1 ? " was" : "s were");
 	return st->damaged ? 3 : 0;
