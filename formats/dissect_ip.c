@@ -167,7 +167,7 @@ void dissect_ipv4(struct dissect *d)
  * Returns the number of the protocol behind them, or -1 when one of them is longer than what is there
  * (Retis panics on it). *last is the number of the last one, -1 when there is none.
  */
-static int ipv6_walk_extensions(struct dissect *d, uint8_t next, int *last, struct buf *out)
+static int ipv6_walk_extensions(struct dissect *d, uint8_t next, int *last)
 {
 	bool any = false;
 
@@ -175,10 +175,8 @@ static int ipv6_walk_extensions(struct dissect *d, uint8_t next, int *last, stru
 	while (ipv6_extensions[next] && cursor_left(&d->c) >= 2) {
 		uint32_t size = d->c.p[1] * 8u + 8;
 
-		if (out) {
-			buf_str(out, any ? "," : " exts [");
-			buf_str(out, ipv6_extensions[next]);
-		}
+		buf_str(d->out, any ? "," : " exts [");
+		buf_str(d->out, ipv6_extensions[next]);
 		any = true;
 		*last = next;
 		next = d->c.p[0];
@@ -186,8 +184,8 @@ static int ipv6_walk_extensions(struct dissect *d, uint8_t next, int *last, stru
 			return -1;
 		d->plen = d->plen > size ? d->plen - size : 0;
 	}
-	if (out && any)
-		buf_u8(out, ']');
+	if (any)
+		buf_u8(d->out, ']');
 	return next;
 }
 
@@ -225,7 +223,7 @@ void dissect_ipv6(struct dissect *d)
 		buf_dec(d->out, d->plen);
 	}
 	mark = d->out->len;
-	protocol = ipv6_walk_extensions(d, p[6], &last, d->out);
+	protocol = ipv6_walk_extensions(d, p[6], &last);
 	if (protocol < 0) {
 		d->out->len = mark;
 		dissect_truncated(d);
