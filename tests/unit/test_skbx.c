@@ -13,6 +13,8 @@
 #include "formats/schema.h"
 #include "formats/skbx.h"
 #include "formats/skbx_frame.h"
+#include "formats/skbx_index.h"
+#include <zstd.h>
 
 static uint64_t seed;
 
@@ -275,7 +277,16 @@ static void test_small_blocks(void **state)
 	}
 	write_file(&file, batches, BLOCKS, true);
 	for (size_t i = 0; i + 13 < file.len; i++)
-		keys += frame_le32(file.p + i) == FRAME_BLOCK_MAGIC && file.p[i + 12] == SKBX_KEY;
+		if (frame_le32(file.p + i) == FRAME_BLOCK_MAGIC && file.p[i + 12] == SKBX_KEY) {
+			keys++;
+			/* one copy of a key is as good as the other */
+			file.p[i + 40] ^= 4;
+			r = read_file(&file, batches, BLOCKS, false);
+			file.p[i + 40] ^= 4;
+			assert_int_equal(r.status.damaged, 1);
+			assert_int_equal(r.events, BLOCKS * 5);
+			assert_int_equal(r.mismatched, 0);
+		}
 	r = read_file(&file, batches, BLOCKS, false);
 	assert_int_equal(r.error, 0);
 	assert_int_equal(r.events, BLOCKS * 5);
@@ -427,12 +438,109 @@ static void test_info(void **state)
 	buf_free(&file);
 }
 
+/* Files that stand behind each other are read one after the other. */
+static void test_two_files(void **state)
+{
+	struct ev_batch *batches[8];
+	struct buf file = {0}, second = {0};
+	struct result r;
+	uint32_t n = small_file(&file, batches, true);
+
+	n += small_file(&second, batches + 4, false);
+	buf_put(&file, second.p, second.len);
+	for (int pipe = 0; pipe < 2; pipe++) {
+		r = read_file(&file, batches, 8, pipe);
+		assert_int_equal(r.error, 0);
+		assert_int_equal(r.events, n);
+		assert_int_equal(r.mismatched, 0);
+		assert_int_equal(r.status.damaged, 0);
+		assert_false(r.status.finished); /* the last one is not */
+	}
+	for (int i = 0; i < 8; i++)
+		ev_batch_free(batches[i]);
+	buf_free(&file);
+	buf_free(&second);
+}
+
+/* The index block says what the headers of the blocks before it say. */
+static void test_index(void **state)
+{
+	struct skbx_index index = {0};
+	struct ev_batch *batches[4];
+	struct frame_block b;
+	struct buf file = {0};
+	uint8_t *raw = malloc(BLOCK_RAW_MAX);
+	size_t at = SKBX_HEADER_BYTES;
+	uint32_t n = 0;
+	int header;
+
+	small_file(&file, batches, true);
+	while ((header = frame_get_block(&b, file.p + at, file.len - at)) > 0) {
+		if (b.sum.type == SKBX_INDEX) {
+			size_t got = ZSTD_decompress(raw, BLOCK_RAW_MAX, file.p + at + header,
+						     b.sum.bytes);
+
+			assert_int_equal(skbx_index_get(&index, raw, got, NULL), 0);
+		}
+		at += (size_t)header + b.sum.bytes;
+	}
+	assert_true(index.n >= 5);
+	for (at = SKBX_HEADER_BYTES; n < index.n; n++) {
+		header = frame_get_block(&b, file.p + at, file.len - at);
+		assert_true(header > 0);
+		b.sum.flows = NULL;
+		assert_memory_equal(&b.sum, &index.v[n], sizeof(b.sum));
+		at += (size_t)header + b.sum.bytes;
+	}
+	skbx_index_free(&index);
+	free(raw);
+	for (int i = 0; i < 4; i++)
+		ev_batch_free(batches[i]);
+	buf_free(&file);
+}
+
+/* A reader that is asked for some sections gets just those, with the same values. */
+static void test_sections(void **state)
+{
+	struct ev_batch *batch = ev_batch_new(), *b = ev_batch_new();
+	uint64_t some = EV_SECTION_BIT(packet) | EV_SECTION_BIT(skb_tracking) | EV_SECTION_BIT(ct);
+	struct skbx_read_options o = {.sections = some};
+	struct buf file = {0};
+	struct skbx_input in = {read_buf, &file, -1};
+	struct skbx_reader *r;
+	struct skbox_error err;
+	struct ev_walk all, few;
+	struct ev x = {0}, y = {0};
+
+	seed = 11;
+	rnd_events(batch, 300, 77, false);
+	write_file(&file, &batch, 1, false);
+	assert_int_equal(skbx_reader_open(&r, &in, &o, &err), 0);
+	assert_int_equal(skbx_read(r, b, &err), 1);
+	assert_int_equal(b->n, 300);
+	all = ev_walk(batch);
+	few = ev_walk(b);
+	while (ev_next(&all, &x) && ev_next(&few, &y)) {
+		x.sections &= some | EV_SECTION_BIT(common);
+		for (int s = 0; s < EV_SECTIONS; s++)
+			if (!(x.sections >> s & 1))
+				x.row[s] = NULL;
+		assert_true(same_event(&x, &y));
+	}
+	skbx_reader_free(r);
+	ev_batch_free(batch);
+	ev_batch_free(b);
+	buf_free(&file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_small_blocks),
 		cmocka_unit_test(test_truncation), cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_forged),     cmocka_unit_test(test_info),
+		cmocka_unit_test(test_two_files),  cmocka_unit_test(test_index),
+		cmocka_unit_test(test_sections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
