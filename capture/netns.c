@@ -17,8 +17,9 @@
 
 #include "capture/netlink.h"
 
-/* Where `ip netns` keeps names (NETNS_RUN_DIR of iproute2). */
+/* Where names are kept: by `ip netns` (NETNS_RUN_DIR of iproute2), and by Docker. */
 #define NETNS_DIR  "/run/netns"
+#define DOCKER_DIR "/run/docker/netns"
 #define NETNS_SELF "/proc/thread-self/ns/net"
 
 /* Linux 5.14, asm-generic/socket.h; Debian 12's headers have it, older ones do not. */
@@ -142,14 +143,14 @@ int netns_current(struct netns *ns, struct skbox_error *err)
 	return fill_identity(ns, err);
 }
 
-/* Name and path of a name below NETNS_DIR; false when it is no name. */
-static bool set_named(struct netns *ns, const char *name)
+/* Name and path of a name in a folder; false when it is no name. */
+static bool set_named(struct netns *ns, const char *dir, const char *name)
 {
 	*ns = (struct netns){0};
 	if (!name[0] || strchr(name, '/') || name[0] == '.' || strlen(name) >= NETNS_NAME_MAX)
 		return false;
 	snprintf(ns->name, sizeof(ns->name), "%s", name);
-	snprintf(ns->path, sizeof(ns->path), NETNS_DIR "/%s", name);
+	snprintf(ns->path, sizeof(ns->path), "%s/%s", dir, name);
 	return true;
 }
 
@@ -195,7 +196,7 @@ int netns_find(const char *name, struct netns *ns, struct skbox_error *err)
 		snprintf(ns->path, sizeof(ns->path), "%s", name);
 		return fill_identity(ns, err);
 	}
-	if (set_named(ns, name) && identity_of(ns->path, &id) == 0)
+	if (set_named(ns, NETNS_DIR, name) && identity_of(ns->path, &id) == 0)
 		return fill_identity(ns, err);
 	if (!is_number(name))
 		return error_set(err, -ENOENT, 0,
@@ -290,7 +291,7 @@ static void scan_dir(struct scan *s, const char *path, bool processes)
 			if (!is_number(e->d_name))
 				continue;
 			set_process(&ns, strtoul(e->d_name, NULL, 10));
-		} else if (!set_named(&ns, e->d_name)) {
+		} else if (!set_named(&ns, path, e->d_name)) {
 			continue;
 		}
 		scan_visit(s, &ns);
@@ -314,6 +315,7 @@ int netns_list_scan(struct netns_list *list, struct skbox_error *err)
 		return error_set(err, ret, 0, "cannot read " NETNS_SELF);
 	scan_add(&s, &ns, id);
 	scan_dir(&s, NETNS_DIR, false);
+	scan_dir(&s, DOCKER_DIR, false);
 	scan_dir(&s, "/proc", true);
 	free(s.seen);
 	if (s.ret == -E2BIG)

@@ -23,7 +23,7 @@ enum { NETNS_LIST_MAX = 1024 };
 struct netns {
 	uint64_t cookie; /* SO_NETNS_COOKIE, never reused; 0: not known (kernels before 5.14) */
 	uint32_t inum;   /* inode number of the namespace file */
-	/* Below /run/netns; "pid N (comm)" where only a process holds it; "" where it has none. */
+	/* Below /run/netns or Docker's folder; "pid N (comm)" where only a process holds it; else "". */
 	char name[NETNS_NAME_MAX];
 	char path[NETNS_PATH_MAX]; /* what opens it; "" for the current one */
 };
@@ -45,8 +45,9 @@ int netns_current(struct netns *ns, struct skbox_error *err);
 int netns_find(const char *name, struct netns *ns, struct skbox_error *err);
 
 /*
- * Every namespace that can be found: the current one first, then /run/netns, then those of
- * processes; each once (by device and inode). What cannot be opened or entered is left out.
+ * Every namespace that can be found: the current one first, then those with names (/run/netns,
+ * then Docker's), then those of processes; each once (by device and inode). What cannot be opened or
+ * entered is left out.
  */
 int netns_list_scan(struct netns_list *list, struct skbox_error *err);
 void netns_list_free(struct netns_list *list);
