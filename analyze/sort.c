@@ -420,7 +420,10 @@ static void put_event(struct sort *s, const struct series *x, const struct held 
 		add_trace(s, ev.ovs, out);
 }
 
-/* Which is older: the series that was seen first, or the event that belongs to none. */
+/*
+ * Which is older: the series that was seen first, or the event that belongs to none. A file begins with
+ * its startup event, even if events were on their way before it was stamped.
+ */
 static bool alone_is_next(const struct sort *s)
 {
 	struct ev ev;
@@ -428,6 +431,8 @@ static bool alone_is_next(const struct sort *s)
 	if (!s->alone || !s->n_heap)
 		return s->alone != NULL;
 	show(s->alone, &ev);
+	if (ev.startup && !s->status.series)
+		return true;
 	return !ev.common || s->heap[0]->timestamp >= ev.common->timestamp;
 }
 
@@ -438,7 +443,6 @@ bool sort_pop(struct sort *s, struct ev_batch *out, bool end)
 
 	if (!s->status.held || (!end && (!s->max_buffer || s->status.held < s->max_buffer)))
 		return false;
-	s->status.series++;
 	if (alone_is_next(s)) {
 		h = s->alone;
 		s->alone = h->next;
@@ -448,6 +452,7 @@ bool sort_pop(struct sort *s, struct ev_batch *out, bool end)
 		h = x->first;
 		x->first = x->last = NULL;
 	}
+	s->status.series++;
 	for (struct held *e = h; e; e = e->next)
 		put_event(s, x, e, e == h, out);
 	free_list(h);

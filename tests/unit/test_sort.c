@@ -208,6 +208,16 @@ static void test_order(void **state)
 	assert_series(lines, 1000, "[1][10][13:0][10:0 12:1][11:0 9:1]");
 }
 
+/* The first startup event begins the output whatever its time; a later one has its place in time. */
+static void test_startup(void **state)
+{
+#define START                                                                                      \
+	",\"startup\":{\"retis_version\":\"v1.7.0\",\"clock_monotonic_offset\":{\"sec\":0,"        \
+	"\"nsec\":0}}"
+	assert_series(EVENT(9, START) EVENT(3, PACKET(3, 1)) EVENT(8, START) EVENT(4, PACKET(3, 1)),
+		      0, "[9][3:0 4:1][8]");
+}
+
 static void test_upcall(void **state)
 {
 	static const char lines[] = EVENT(20, PACKET(20, 1)) EVENT(
@@ -217,18 +227,22 @@ static void test_upcall(void **state)
 			      "\"upcall_enqueue\",\"ret\":0,\"cmd\":1,\"port\":1,\"upcall_ts\":21,"
 			      "\"upcall_cpu\":3,\"queue_id\":77"))
 			EVENT(23, PACKET(20, 1) OVS("\"upcall_return\",\"upcall_ts\":21,\"upcall_"
-						    "cpu\":3,\"ret\":0")) EVENT(
-				24, OVS("\"recv_upcall\",\"type\":1,\"pkt_size\":1,\"key_size\":1,"
-					"\"queue_id\":77,"
-					"\"batch_ts\":1,\"batch_idx\":0"))
-				EVENT(25, OVS("\"flow_operation\",\"op_type\":\"exec\",\"queue_"
-					      "id\":77,\"batch_ts\":1,"
-					      "\"batch_idx\":0"))
-					EVENT(26,
-					      PACKET(26, 5) OVS("\"action_execute\",\"action\":"
-								"\"output\",\"port\":2,"
-								"\"recirc_id\":0,\"queue_id\":77"))
-						EVENT(27, PACKET(26, 5)) EVENT(28, PACKET(26, 6));
+						    "cpu\":3,\"ret\":0"))
+				EVENT(24, OVS("\"recv_upcall\",\"type\":1,\"pkt_size\":1,\"key_"
+					      "size\":1,"
+					      "\"queue_id\":77,"
+					      "\"batch_ts\":1,\"batch_idx\":0"))
+					EVENT(25,
+					      OVS("\"flow_operation\",\"op_type\":\"exec\",\"queue_"
+						  "id\":77,\"batch_ts\":1,"
+						  "\"batch_idx\":0"))
+						EVENT(26,
+						      PACKET(26, 5) OVS(
+							      "\"action_execute\",\"action\":"
+							      "\"output\",\"port\":2,"
+							      "\"recirc_id\":0,\"queue_id\":77"))
+							EVENT(27, PACKET(26, 5))
+								EVENT(28, PACKET(26, 6));
 	struct sort_status status;
 
 	status = assert_series(lines, 0, "[20:0 21:1 22:2 23:3 24:4 25:5 26:6 27:7][28:0]");
@@ -352,8 +366,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conformance), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_upcall),      cmocka_unit_test(test_trace),
-		cmocka_unit_test(test_many),        cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_startup),     cmocka_unit_test(test_upcall),
+		cmocka_unit_test(test_trace),       cmocka_unit_test(test_many),
+		cmocka_unit_test(test_given_up),
 	};
 
 	return cmocka_run_group_tests_name("sort", tests, NULL, NULL);
