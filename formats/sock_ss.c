@@ -450,14 +450,6 @@ void sock_ss_state(const struct ev *ev, struct buf *out)
 	}
 }
 
-void sock_ss_ulp(const struct ev *ev, struct buf *out)
-{
-	if (!ev->diag_attr || !EV_HAS(ev->diag_attr, diag_attr, ulp))
-		return;
-	buf_str(out, " tcp-ulp-");
-	text_untrusted(out, ev->diag_attr->ulp.p, ev->diag_attr->ulp.len);
-}
-
 void sock_ss_extras(const struct ev *ev, struct buf *out)
 {
 	const struct ev_tcpinfo *t = ev->tcpinfo;

@@ -34,7 +34,7 @@ void sock_ss_tcp(const struct ev *ev,
 void sock_ss_counters(const struct ev *ev, struct buf *out); /* bytes_sent: ... data_segs_in: */
 void sock_ss_rates(const struct ev *ev, struct buf *out); /* dctcp: bbr: send ... sndbuf_limited: */
 void sock_ss_state(const struct ev *ev, struct buf *out); /* unacked: ... rehash: */
-void sock_ss_ulp(const struct ev *ev, struct buf *out);   /* tcp-ulp- */
+void sock_ss_ulp(const struct ev *ev, struct buf *out);   /* tcp-ulp-: TLS or MPTCP */
 void sock_ss_extras(const struct ev *ev, struct buf *out); /* ca_state: total_rto: tos: ... */
 
 /* `LOCAL:PORT PEER:PORT`, without leading blank. */

@@ -117,6 +117,23 @@ static void transfer(int from, int to, size_t bytes)
 	}
 }
 
+static void make_mptcp(void)
+{
+	struct sockaddr_storage a;
+	socklen_t len = address(&a, "127.0.0.1", 7006);
+	int server = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	int client = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), peer;
+
+	if (server < 0 || client < 0)
+		return;
+	need(bind(server, (struct sockaddr *)&a, len) == 0 && listen(server, 1) == 0,
+	     "mptcp listen");
+	need(connect(client, (struct sockaddr *)&a, len) == 0, "mptcp connect");
+	peer = accept(server, NULL, NULL);
+	need(peer >= 0, "mptcp accept");
+	transfer(client, peer, 1000);
+}
+
 static void make_kinds(const char *device)
 {
 	int v4 = keep(listen_on("0.0.0.0", 7001, -1)), only = keep(listen_on("::", 7002, 1));
@@ -147,6 +164,8 @@ static void make_kinds(const char *device)
 	s = accept(v4, NULL, NULL);
 	close(c);
 	close(s);
+	/* MPTCP, where the kernel has it: its subflows are TCP sockets with a protocol above */
+	make_mptcp();
 	/* a request that waits for data: SYN_RECV on the side that listens */
 	set(late, IPPROTO_TCP, TCP_DEFER_ACCEPT, 60);
 	keep(connect_to("127.0.0.1", 7005, NULL, NULL));
@@ -169,9 +188,10 @@ static void make_many(long n)
 #define FIELDS(F)                                                                                  \
 	F(state)                                                                                   \
 	F(ca_state)                                                                                \
-	F(retransmits) F(probes) F(backoff) F(options) F(snd_wscale) F(rcv_wscale) F(rto) F(       \
-		ato) F(snd_mss) F(rcv_mss) F(unacked) F(sacked) F(lost) F(retrans) F(fackets)      \
-		F(pmtu) F(rcv_ssthresh) F(rtt) F(rttvar) F(snd_ssthresh) F(snd_cwnd) F(advmss) F(  \
+	F(retransmits)                                                                             \
+	F(probes) F(backoff) F(options) F(snd_wscale) F(rcv_wscale) F(rto) F(ato) F(snd_mss) F(    \
+		rcv_mss) F(unacked) F(sacked) F(lost) F(retrans) F(fackets) F(pmtu)                \
+		F(rcv_ssthresh) F(rtt) F(rttvar) F(snd_ssthresh) F(snd_cwnd) F(advmss) F(          \
 			reordering) F(rcv_rtt) F(rcv_space) F(total_retrans) F(pacing_rate)        \
 			F(max_pacing_rate) F(bytes_acked) F(bytes_received) F(segs_out) F(segs_in) \
 				F(notsent_bytes) F(min_rtt) F(data_segs_in) F(data_segs_out)       \

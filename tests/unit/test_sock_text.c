@@ -245,6 +245,70 @@ static void random_damage(void **state)
 	}
 }
 
+/* The message with an ULP_INFO: the protocol's name, and its nest. */
+static void build_ulp(const char *name, unsigned int type, const struct message *nest)
+{
+	static struct message ulp;
+
+	ulp.len = 0;
+	message_attr(&ulp, 1, name, strlen(name) + 1);
+	message_attr(&ulp, 0x8000 | type, nest->p, nest->len);
+	message_init(&msg, 1);
+	message_attr(&msg, 19, ulp.p, ulp.len);
+}
+
+static void nest_integer(struct message *nest, unsigned int type, uint64_t v, size_t size)
+{
+	message_attr(nest, type, &v, size);
+}
+
+static void transport_security(void **state)
+{
+	static struct message nest;
+	struct ev ev;
+
+	nest.len = 0;
+	nest_integer(&nest, 1, 0x304, 2);
+	nest_integer(&nest, 2, 52, 2);
+	nest_integer(&nest, 3, 2, 2);
+	nest_integer(&nest, 4, 9, 2);
+	nest_integer(&nest, 5, 0, 0);
+	nest_integer(&nest, 6, 0, 0);
+	build_ulp("tls", 2, &nest);
+	ev = decode(0);
+	assert_non_null(strstr(ss_line(&ev), " tcp-ulp-tls version: 1.3 cipher: aes-gcm-256 "
+					     "rxconf: unknown(9) txconf: sw zc_ro_tx no_pad_rx"));
+}
+
+static void multipath(void **state)
+{
+	static struct message nest;
+	struct ev ev;
+	size_t whole;
+
+	nest.len = 0;
+	nest_integer(&nest, 1, 0, 4);
+	nest_integer(&nest, 2, 0x2239a61a, 4);
+	nest_integer(&nest, 4, UINT64_C(0xa3511af240d66ecf), 8);
+	nest_integer(&nest, 5, 1, 4);
+	nest_integer(&nest, 6, 0xcf0cf6e8, 4);
+	nest_integer(&nest, 7, 100, 2);
+	nest_integer(&nest, 8, 0xc1, 4);
+	nest_integer(&nest, 9, 3, 1);
+	nest_integer(&nest, 10, 4, 1);
+	build_ulp("mptcp", 3, &nest);
+	ev = decode(0);
+	assert_non_null(strstr(ss_line(&ev),
+			       " tcp-ulp-mptcp flags:Mec token:0000(id:3)/2239a61a(id:4) "
+			       "seq:a3511af240d66ecf sfseq:1 ssnoff:cf0cf6e8 maplen:64"));
+	/* a nest that is cut off shows what is whole */
+	for (whole = nest.len; nest.len > 0; nest.len--) {
+		build_ulp("mptcp", 3, &nest);
+		ev = decode(0);
+		assert_int_equal(!!strstr(ss_line(&ev), "flags:"), nest.len >= whole - 16);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +320,8 @@ int main(void)
 		cmocka_unit_test(text_of_print),
 		cmocka_unit_test(text_of_in_event_state),
 		cmocka_unit_test(hostile_names),
+		cmocka_unit_test(transport_security),
+		cmocka_unit_test(multipath),
 		cmocka_unit_test(random_damage),
 	};
 
