@@ -19,6 +19,7 @@ struct retis_reader {
 	struct retis_read_state state;
 	uint8_t shapes;   /* that have all the keys seen so far */
 	uint64_t unknown; /* keys of this line */
+	size_t resume; /* a series larger than a batch goes on at this byte of its line; 0: none */
 
 	/* while a line is read */
 	struct json json;
@@ -423,13 +424,23 @@ static bool read_event(struct retis_reader *r, bool sorted, bool first)
 }
 
 /* 0, or -ENOSPC when the batch became full. */
-static int read_series(struct retis_reader *r)
+static int read_series(struct retis_reader *r, bool empty)
 {
-	bool first = json_open(&r->json, '['), begins = true;
+	bool begins = !r->resume, first = begins, more;
 
-	while (json_next(&r->json, ']', &first)) {
-		if (r->batch->n == EV_BATCH_MAX)
+	if (begins) {
+		more = json_open(&r->json, '[') && json_next(&r->json, ']', &first);
+	} else {
+		r->json.p = r->json.start + r->resume;
+		more = true;
+	}
+	r->resume = 0;
+	for (; more; more = json_next(&r->json, ']', &first)) {
+		if (r->batch->n == EV_BATCH_MAX) {
+			if (empty)
+				r->resume = (size_t)(r->json.p - r->json.start);
 			return -ENOSPC;
+		}
 		if (!read_event(r, true, begins))
 			break;
 		begins = false;
@@ -466,30 +477,30 @@ int retis_read_line(struct retis_reader *r, const char *line, size_t len, struct
 	r->batch = batch;
 	r->missing = NULL;
 	r->unknown = 0;
+	if (r->resume >= len)
+		r->resume = 0;
 	type = json_peek(&r->json);
 	if (type == JSON_NONE && r->json.p == r->json.end)
 		return 0;
 	if (batch->n == EV_BATCH_MAX)
 		return fail_line(r, -ENOSPC, keep, err);
 	if (type == JSON_ARRAY)
-		rc = read_series(r);
+		rc = read_series(r, !keep);
 	else
 		read_event(r, false, true);
 	if (!rc)
 		json_end(&r->json);
 	if (batch->failed)
 		return fail_line(r, -ENOMEM, keep, err);
-	if (rc && !keep) {
-		json_fail(&r->json, "a series of more events than a batch holds");
-		rc = 0;
-	}
-	if (rc || r->json.why)
-		return fail_line(r, rc ? rc : -EPROTO, keep, err);
-	if (!r->state.lines++)
-		r->state.sorted = type == JSON_ARRAY;
+	if (r->json.why || (rc && !r->resume))
+		return fail_line(r, r->json.why ? -EPROTO : rc, keep, err);
 	r->state.events += batch->n - keep;
 	r->state.unknown_keys += r->unknown;
 	r->state.shape = guess_shape(r->shapes, r->state.version);
+	if (rc)
+		return fail_line(r, rc, batch->n, err);
+	if (!r->state.lines++)
+		r->state.sorted = type == JSON_ARRAY;
 	return 0;
 }
 

@@ -51,7 +51,9 @@ void retis_reader_peek(struct retis_reader *r, const char *p, size_t len);
  * Reads one line (without or with its line feed) and appends its event, or the events of its array,
  * to the batch. 0, or with err filled, offset the byte within the line, and nothing appended:
  *   -EPROTO  this line is damaged; the next one may be read
- *   -ENOSPC  the batch would hold more than EV_BATCH_MAX events: empty it and give the line again
+ *   -ENOSPC  the batch would hold more than EV_BATCH_MAX events: empty it and give the line again.
+ *            Of a series that is larger than that the batch, which was empty, now holds the next
+ *            part: use it, then go on with the same line
  *   -ENOMEM
  * A line of blanks is 0 and appends nothing. The line may be freed after the call.
  *

@@ -250,12 +250,31 @@ static void test_series(void **state)
 	ev_batch_clear(batch);
 	assert_int_equal(retis_read_line(reader, (char *)line.p, line.len, batch, &error), 0);
 	assert_int_equal(batch->n, EV_BATCH_MAX);
-	/* one event more fits no batch */
+	/* what fits no batch comes in parts, and only the first of them begins a series */
 	line.len--;
-	buf_str(&line, "," TRACKED(9) "]");
+	for (int i = 0; i < EV_BATCH_MAX + 2; i++)
+		buf_str(&line, "," TRACKED(9));
+	buf_u8(&line, ']');
+	for (int part = 0; part < 3; part++) {
+		ev_batch_clear(batch);
+		assert_int_equal(retis_read_line(reader, (char *)line.p, line.len, batch, &error),
+				 part < 2 ? -ENOSPC : 0);
+		assert_int_equal(batch->n, part < 2 ? EV_BATCH_MAX : 2);
+		assert_int_equal(first_event().tracking->first, part == 0);
+	}
+	assert_int_equal(retis_read_state(reader)->events, 2 + 3 * EV_BATCH_MAX + 2);
+	assert_int_equal(retis_read_state(reader)->lines, 3);
+	/* damage behind the first part costs the rest, and is over with the line */
+	line.len--;
+	ev_batch_clear(batch);
+	assert_int_equal(retis_read_line(reader, (char *)line.p, line.len, batch, &error), -ENOSPC);
+	ev_batch_clear(batch);
+	assert_int_equal(retis_read_line(reader, (char *)line.p, line.len, batch, &error), -ENOSPC);
 	ev_batch_clear(batch);
 	assert_int_equal(retis_read_line(reader, (char *)line.p, line.len, batch, &error), -EPROTO);
 	assert_int_equal(batch->n, 0);
+	assert_int_equal(read_text("[" TRACKED(0) "]"), 0);
+	assert_true(first_event().tracking->first);
 	buf_free(&line);
 }
 
