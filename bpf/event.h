@@ -35,8 +35,8 @@ struct record {
 	__u32 pid;        /* process: the kernel's tgid */
 	__u32 tid;        /* thread: the kernel's pid */
 	__u32 drop_reason;
-	__u32 has;        /* RECORD_ bits */
-	__u16 probe;      /* probe_config.id */
+	__u32 has;   /* RECORD_ bits */
+	__u16 probe; /* probe_config.id */
 	__u16 cpu;
 	__u32 packet_len; /* from where data begins, before it was cut */
 	__u32 caplen;     /* bytes of data that are there */
@@ -47,7 +47,7 @@ struct record {
 	__u8 ip_summed, csum_level;
 	__u8 nohdr, cloned, fclone, users;
 	__u8 dataref, pad[1];
-	__u16 protocol; /* ethertype, host order */
+	__u16 protocol;             /* ethertype, host order */
 	__u16 vlan_proto, vlan_tci; /* host order */
 	char comm[16];
 	char dev[16];

@@ -38,9 +38,7 @@ struct {
 #include "bpf/track.h"
 
 #define ARG(n)                                                                                     \
-	case n:                                                                                    \
-		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(v) : "r"(ctx), "i"((n)*8));            \
-		break
+	case n: asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(v) : "r"(ctx), "i"((n)*8)); break
 
 /*
  * Argument i of a tracepoint. The context must be read at offsets written in the instructions, so
@@ -117,8 +115,8 @@ lost:
 }
 
 /* Direct reads: the verifier knows the types of a tracepoint's arguments. */
-#define VARIANT(name) name##_btf
-#define READ(p, field) ((p)->field)
+#define VARIANT(name)       name##_btf
+#define READ(p, field)      ((p)->field)
 #define READ_BITS(p, field) BPF_CORE_READ_BITFIELD(p, field)
 #define READ_NAME(to, from)                                                                        \
 	do {                                                                                       \
@@ -132,8 +130,8 @@ lost:
 #undef READ_NAME
 
 /* Reads through a helper: for tracepoints whose types the kernel does not offer. */
-#define VARIANT(name) name##_raw
-#define READ(p, field) BPF_CORE_READ(p, field)
+#define VARIANT(name)       name##_raw
+#define READ(p, field)      BPF_CORE_READ(p, field)
 #define READ_BITS(p, field) BPF_CORE_READ_BITFIELD_PROBED(p, field)
 #define READ_NAME(to, from) bpf_probe_read_kernel(to, 16, &(from)->name)
 #include "bpf/record.h"

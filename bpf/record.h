@@ -9,11 +9,11 @@
 
 /* Where in the packet's data its layers are. */
 struct VARIANT(layout) {
-	__u64 from;       /* address of the first byte to keep */
-	__u64 caplen;     /* 0: there is nothing to keep */
+	__u64 from;   /* address of the first byte to keep */
+	__u64 caplen; /* 0: there is nothing to keep */
 	__u32 packet_len;
-	__u32 inner;      /* offset of an encapsulated network header; 0: none */
-	__u16 protocol;   /* host order; 0: the bytes begin with an Ethernet header */
+	__u32 inner;    /* offset of an encapsulated network header; 0: none */
+	__u16 protocol; /* host order; 0: the bytes begin with an Ethernet header */
 };
 
 static __always_inline __u16 VARIANT(l3_type)(struct sk_buff *skb, __u64 head, __u16 network)
@@ -33,7 +33,8 @@ static __always_inline __u16 VARIANT(l3_type)(struct sk_buff *skb, __u64 head, _
 	return size == 40 && first >> 4 == 6 ? 0x86dd : 0;
 }
 
-static __always_inline void VARIANT(find_layers)(struct VARIANT(layout) *l, struct sk_buff *skb, __u64 head)
+static __always_inline void VARIANT(find_layers)(struct VARIANT(layout) * l, struct sk_buff *skb,
+						 __u64 head)
 {
 	__u16 mac = READ(skb, mac_header), network = READ(skb, network_header);
 	bool mac_set = mac != 0xffff, network_set = network && network != 0xffff;
@@ -62,7 +63,8 @@ static __always_inline void VARIANT(find_layers)(struct VARIANT(layout) *l, stru
 	l->from = head + start;
 	l->caplen = caplen < limit ? caplen : limit;
 	l->packet_len = len - offset;
-	l->inner = READ_BITS(skb, encapsulation) ? (__u16)(READ(skb, inner_network_header) - start) : 0;
+	l->inner = READ_BITS(skb, encapsulation) ? (__u16)(READ(skb, inner_network_header) - start)
+						 : 0;
 }
 
 static __always_inline void VARIANT(put_meta)(struct record *r, struct sk_buff *skb)
@@ -103,7 +105,8 @@ static __always_inline __u32 VARIANT(put_vlan)(struct record *r, struct sk_buff 
 }
 
 /* A member of the copy of a struct skb_shared_info that begins at p. */
-#define SHINFO(type, p, member) (*(type *)((p) + bpf_core_field_offset(struct skb_shared_info, member)))
+#define SHINFO(type, p, member)                                                                    \
+	(*(type *)((p) + bpf_core_field_offset(struct skb_shared_info, member)))
 
 static __always_inline __u32 VARIANT(put_shinfo)(struct record *r, struct sk_buff *skb, __u64 head)
 {
@@ -181,7 +184,8 @@ static __always_inline void VARIANT(end_packet)(struct sk_buff *skb, __u64 head)
 	__u32 dataref = 0, mine = READ_BITS(skb, nohdr) ? (1 << 16) + 1 : 1;
 	__u64 at = head + READ(skb, end) + bpf_core_field_offset(struct skb_shared_info, dataref);
 
-	if (READ_BITS(skb, cloned) && (bpf_probe_read_kernel(&dataref, 4, (void *)at) || dataref != mine))
+	if (READ_BITS(skb, cloned) &&
+	    (bpf_probe_read_kernel(&dataref, 4, (void *)at) || dataref != mine))
 		return;
 	track_forget(head);
 }
@@ -226,7 +230,9 @@ static __always_inline int VARIANT(record)(__u64 *ctx)
 	has = FORGET(r->has, has | VARIANT(put_shinfo)(r, skb, head));
 	has |= VARIANT(put_drop)(r, ctx);
 	if (config.features & PROBE_TRACK && head) {
-		track_packet(r, head, FORGET(r->track_head, has & RECORD_PACKET ? track_identity(r, inner) : 0));
+		track_packet(
+			r, head,
+			FORGET(r->track_head, has & RECORD_PACKET ? track_identity(r, inner) : 0));
 		has |= RECORD_TRACK;
 	} else {
 		r->track_head = r->track_time = 0;

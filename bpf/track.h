@@ -61,7 +61,8 @@ static __always_inline __u64 identity_tcp(__u64 h, const __u8 *data, __u32 l4, _
 }
 
 /* ip_id: what tells datagrams apart where the IPv4 header has it; 0: the payload's beginning does. */
-static __always_inline __u64 identity_udp(__u64 h, const __u8 *data, __u32 l4, __u32 ip_id, __u32 caplen)
+static __always_inline __u64 identity_udp(__u64 h, const __u8 *data, __u32 l4, __u32 ip_id,
+					  __u32 caplen)
 {
 	if (ip_id)
 		return h;
@@ -74,21 +75,19 @@ static __always_inline __u64 identity_udp(__u64 h, const __u8 *data, __u32 l4, _
 	return h;
 }
 
-static __always_inline __u64 identity_l4(__u64 h, const __u8 *data, __u32 proto, __u32 ip_id, __u32 l4, __u32 caplen)
+static __always_inline __u64 identity_l4(__u64 h, const __u8 *data, __u32 proto, __u32 ip_id,
+					 __u32 l4, __u32 caplen)
 {
 	if (l4 > IDENTITY_L4_MAX || l4 + 8 > caplen)
 		return 0;
 	switch (proto) {
-	case 6:
-		return identity_tcp(h, data, l4, caplen);
-	case 17:
-		return identity_udp(h, data, l4, ip_id, caplen);
+	case 6: return identity_tcp(h, data, l4, caplen);
+	case 17: return identity_udp(h, data, l4, ip_id, caplen);
 	case 1:
 	case 58:
 		h = track_mix(h, half_at(data, l4));        /* type, code */
 		return track_mix(h, half_at(data, l4 + 6)); /* sequence number */
-	default:
-		return track_mix(h, word_at(data, l4 + 4));
+	default: return track_mix(h, word_at(data, l4 + 4));
 	}
 }
 
@@ -118,8 +117,7 @@ static __always_inline __u64 identity_l3(struct record *r, __u32 type, __u32 l3,
 	case 0x0806: /* operation, sender's and target's IPv4 address */
 		h = track_mix(h, half_at(data, l3 + 6));
 		return track_mix(track_mix(h, word_at(data, l3 + 14)), word_at(data, l3 + 24));
-	default:
-		return track_mix(track_mix(h, word_at(data, l3)), word_at(data, l3 + 4));
+	default: return track_mix(track_mix(h, word_at(data, l3)), word_at(data, l3 + 4));
 	}
 	ip_id = FORGET(r->track_time, ip_id);
 	return identity_l4(h, data, proto, ip_id, FORGET(r->track_head, l4), caplen);
@@ -160,7 +158,8 @@ static __always_inline __u32 track_identity(struct record *r, __u32 inner)
 
 static __always_inline struct track *track_set(__u64 head)
 {
-	return tracks[(head >> 6) * 0x9e3779b97f4a7c15ull >> (64 - TRACK_SETS_LOG2) & (TRACK_SETS - 1)];
+	return tracks[(head >> 6) * 0x9e3779b97f4a7c15ull >> (64 - TRACK_SETS_LOG2) &
+		      (TRACK_SETS - 1)];
 }
 
 /* Which entry of the set has the head; TRACK_WAYS: none. */

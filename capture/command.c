@@ -11,7 +11,7 @@
 
 enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, STATUS_SIGNAL = 128 };
 
-static void run_child(int fd, char **argv, const sigset_t *blocked)
+static void run_child(int fd, char **argv, const sigset_t *blocked, bool keep_stdout)
 {
 	char go;
 
@@ -19,12 +19,15 @@ static void run_child(int fd, char **argv, const sigset_t *blocked)
 		_exit(STATUS_SIGNAL);
 	sigprocmask(SIG_UNBLOCK, blocked, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	if (!keep_stdout)
+		dup2(STDERR_FILENO, STDOUT_FILENO);
 	execvp(argv[0], argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
-int command_prepare(struct command *c, char **argv, const sigset_t *blocked, struct skbox_error *err)
+int command_prepare(struct command *c, char **argv, const sigset_t *blocked, bool keep_stdout,
+		    struct skbox_error *err)
 {
 	int fds[2];
 
@@ -40,7 +43,7 @@ int command_prepare(struct command *c, char **argv, const sigset_t *blocked, str
 	}
 	if (!c->pid) {
 		close(fds[1]);
-		run_child(fds[0], argv, blocked);
+		run_child(fds[0], argv, blocked, keep_stdout);
 	}
 	close(fds[0]);
 	c->go_fd = fds[1];
@@ -71,7 +74,8 @@ static void reap(struct command *c, int options)
 	if (pid < 0)
 		c->status = STATUS_NOT_FOUND;
 	else
-		c->status = WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_SIGNAL + WTERMSIG(status);
+		c->status =
+			WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_SIGNAL + WTERMSIG(status);
 }
 
 bool command_check(struct command *c)

@@ -10,14 +10,18 @@
 #include "formats/error.h"
 
 struct command {
-	pid_t pid;  /* 0: none */
-	int go_fd;  /* writing lets it begin; -1 */
+	pid_t pid; /* 0: none */
+	int go_fd; /* writing lets it begin; -1 */
 	bool ended;
 	int status; /* exit status, or 128 + signal, when ended */
 };
 
-/* Makes a process that waits. The signals of `blocked` are let through again before argv runs. */
-int command_prepare(struct command *c, char **argv, const sigset_t *blocked, struct skbox_error *err);
+/*
+ * Makes a process that waits. The signals of `blocked` are let through again before argv runs.
+ * keep_stdout false: what it writes goes to standard error, for standard output has the recording.
+ */
+int command_prepare(struct command *c, char **argv, const sigset_t *blocked, bool keep_stdout,
+		    struct skbox_error *err);
 
 /* Lets it run. When there is no such program its status is 127, as in a shell. */
 void command_go(struct command *c);

@@ -14,19 +14,24 @@
 static const char *const formats[] = {"multi-line", "single-line", NULL};
 
 static const struct option_row rows[] = {
-	OPTION(STRING, config, out, "out", 'o', "FILE", "write an event file; - is standard output"),
+	OPTION(STRING, config, out, "out", 'o', "FILE",
+	       "write an event file; - is standard output"),
 	OPTION(FLAG, config, force, "force", 0, NULL, "overwrite an existing file"),
 	OPTION(LIST, config, probes, "probe", 'p', "PROBE",
-	       "tp:GROUP:NAME, * and ? allowed; may be repeated (default: tp:net:netif_receive_skb and "
+	       "tp:GROUP:NAME, * and ? allowed; may be repeated (default: tp:net:netif_receive_skb "
+	       "and "
 	       "tp:net:net_dev_start_xmit)"),
-	OPTION(STRING, config, list_probes, "list-probes", 0, "PATTERN", "list what can be probed here, and end"),
-	OPTION(NUMBER, config, snaplen, "snaplen", 0, "BYTES", "bytes kept of a packet (default 255)", .min = SNAPLEN_MIN,
-	       .max = SNAPLEN_MAX),
-	OPTION(SIZE, config, buffer, "buffer", 0, "SIZE", "memory of the rings of all processors (default 64M)",
-	       .min = 4096, .max = UINT64_C(1) << 36),
+	OPTION(STRING, config, list_probes, "list-probes", 0, "PATTERN",
+	       "list what can be probed here, and end"),
+	OPTION(NUMBER, config, snaplen, "snaplen", 0, "BYTES",
+	       "bytes kept of a packet (default 255)", .min = SNAPLEN_MIN, .max = SNAPLEN_MAX),
+	OPTION(SIZE, config, buffer, "buffer", 0, "SIZE",
+	       "memory of the rings of all processors (default 64M)", .min = 4096,
+	       .max = UINT64_C(1) << 36),
 	OPTION_PARAGRAPH("Sockets:"),
 	OPTION(TIME, config, sockets_ns, "sockets", 0, "PERIOD",
-	       "snapshots of TCP sockets each PERIOD, beside those at start and end", .min = 1000000),
+	       "snapshots of TCP sockets each PERIOD, beside those at start and end",
+	       .min = 1000000),
 	OPTION(FLAG, config, no_sockets, "no-sockets", 0, NULL, "no snapshots at all"),
 	OPTION(LIST, config, netns, "netns", 0, "NAME|PID|all",
 	       "a namespace whose sockets are recorded; may be repeated (default: ours)"),
@@ -34,16 +39,19 @@ static const struct option_row rows[] = {
 	OPTION(TIME, config, duration_ns, "duration", 0, "TIME", "after that time", .min = 1),
 	OPTION(NUMBER, config, count, "count", 0, "N", "after N events", .min = 1),
 	OPTION_PARAGRAPH("Live:"),
-	OPTION(FLAG, config, print, "print", 0, NULL, "print events, too; the default without --out"),
-	OPTION(CHOICE, config, format, "format", 0, "FORMAT", "of --print: multi-line or single-line",
-	       .choices = formats),
+	OPTION(FLAG, config, print, "print", 0, NULL,
+	       "print events, too; the default without --out"),
+	OPTION(CHOICE, config, format, "format", 0, "FORMAT",
+	       "of --print: multi-line or single-line", .choices = formats),
 	OPTION(FLAG, config, utc, "utc", 0, NULL, "--print times as dates"),
-	OPTION_BEHIND_DASHES("COMMAND ARG...", "record as long as the command runs; its exit status is ours"),
+	OPTION_BEHIND_DASHES("COMMAND ARG...",
+			     "record as long as the command runs; its exit status is ours"),
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 static const char usage[] = "skbox-capture [OPTIONS] [-o FILE] [-- COMMAND ARG...]";
-static const char about[] = "Records what happens to packets and TCP sockets into an event file, for skbox to show.";
+static const char about[] =
+	"Records what happens to packets and TCP sockets into an event file, for skbox to show.";
 
 static char *join(int argc, char **argv)
 {
@@ -77,8 +85,8 @@ static enum config_result print_version(void)
 {
 	struct buf b = {0};
 
-	buf_printf(&b, "skbox-capture %s\nlibbpf %s\nzstd %s\n", SKBOX_VERSION, libbpf_version_string(),
-		   ZSTD_versionString());
+	buf_printf(&b, "skbox-capture %s\nlibbpf %s\nzstd %s\n", SKBOX_VERSION,
+		   libbpf_version_string(), ZSTD_versionString());
 	if (b.failed || terminal_write_all(STDOUT_FILENO, b.p, b.len)) {
 		buf_free(&b);
 		return CONFIG_WRONG;

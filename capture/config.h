@@ -10,7 +10,7 @@
 
 struct config {
 	struct option_list probes, netns; /* netns: none: ours */
-	const char *out; /* NULL: events are printed */
+	const char *out;                  /* NULL: events are printed */
 	const char *list_probes;
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
 	bool force, print, no_sockets, single_line, utc;

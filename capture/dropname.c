@@ -102,7 +102,8 @@ static void fill(struct dropname *n, const struct btf *btf, uint32_t value)
 		n->name = strdup("NOT_SPECIFIED");
 		return;
 	}
-	if (!(value >> 16) || btf__find_by_name_kind(btf, "skb_drop_reason_subsys", BTF_KIND_ENUM) <= 0) {
+	if (!(value >> 16) ||
+	    btf__find_by_name_kind(btf, "skb_drop_reason_subsys", BTF_KIND_ENUM) <= 0) {
 		n->name = core_name(btf, value);
 		return;
 	}

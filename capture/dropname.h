@@ -16,7 +16,7 @@ struct dropname {
 	uint32_t value;
 	const char *subsys; /* NULL: the core's */
 	const char *name;
-	bool told;          /* for the caller: it is in the file's inventory */
+	bool told; /* for the caller: it is in the file's inventory */
 };
 
 /* A table of this many reasons seen; more are named each time anew (counts are limited by enums: about 200). */

@@ -111,7 +111,8 @@ static void add_host(struct ev_batch *b, const struct config *config, const stru
 	buf_free(&text);
 }
 
-void inventory_add_start(struct ev_batch *b, const struct config *config, const struct probes *probes)
+void inventory_add_start(struct ev_batch *b, const struct config *config,
+			 const struct probes *probes)
 {
 	struct utsname uts = {0};
 

@@ -13,7 +13,8 @@
 uint64_t inventory_now_ns(void); /* CLOCK_MONOTONIC */
 
 /* The startup and host rows, the first of a file, and a clock sample. */
-void inventory_add_start(struct ev_batch *b, const struct config *config, const struct probes *probes);
+void inventory_add_start(struct ev_batch *b, const struct config *config,
+			 const struct probes *probes);
 void inventory_add_clock(struct ev_batch *b);
 /* One row a probe, attached or not. */
 void inventory_add_probes(struct ev_batch *b, const struct probes *probes);

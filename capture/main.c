@@ -13,7 +13,8 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 2, EXIT_FAILED_WITH_COMMAND = 125 };
 
-static const char *const default_probes[] = {"tp:net:netif_receive_skb", "tp:net:net_dev_start_xmit"};
+static const char *const default_probes[] = {"tp:net:netif_receive_skb",
+					     "tp:net:net_dev_start_xmit"};
 
 static int list_probes(const struct config *c)
 {
@@ -40,7 +41,8 @@ static int list_probes(const struct config *c)
 	tracepoints_fini(&kernel);
 	rc = terminal_close(&out);
 	if (!found)
-		terminal_error("%s: no tracepoint with a packet among its arguments matches", c->list_probes);
+		terminal_error("%s: no tracepoint with a packet among its arguments matches",
+			       c->list_probes);
 	return rc ? EXIT_FAILED : found ? EXIT_OK : 1;
 }
 
@@ -72,7 +74,8 @@ static void report(const struct config *c, struct recorder *r)
 	buf_printf(&line, "%llu events", (unsigned long long)r->events);
 	if (r->dumper)
 		buf_printf(&line, ", %llu socket rows", (unsigned long long)r->socket_rows);
-	buf_printf(&line, ", %llu lost, %llu skipped runs", (unsigned long long)lost, (unsigned long long)skipped);
+	buf_printf(&line, ", %llu lost, %llu skipped runs", (unsigned long long)lost,
+		   (unsigned long long)skipped);
 	if (r->rings.broken)
 		buf_printf(&line, ", %llu broken records", (unsigned long long)r->rings.broken);
 	if (c->out)
@@ -90,14 +93,20 @@ static void warn_of_skipped(const struct probes *p)
 			terminal_error("not attached: tp:%s: %s", p->v[i].symbol, p->v[i].reason);
 }
 
-static int record(const struct config *c, struct command *command, int signal_fd, struct skbox_error *err)
+static int record(const struct config *c, struct command *command, int signal_fd,
+		  struct skbox_error *err)
 {
 	struct tracepoints kernel;
 	struct probes probes = {0};
-	struct recorder r = {.config = c, .probes = &probes, .command = command, .signal_fd = signal_fd};
-	struct output_options oo = {
-		.path = c->out, .force = c->force, .print = c->print, .single_line = c->single_line, .utc = c->utc};
-	struct probe_options po = {.snaplen = (uint32_t)c->snaplen, .buffer = c->buffer, .track = true};
+	struct recorder r = {
+		.config = c, .probes = &probes, .command = command, .signal_fd = signal_fd};
+	struct output_options oo = {.path = c->out,
+				    .force = c->force,
+				    .print = c->print,
+				    .single_line = c->single_line,
+				    .utc = c->utc};
+	struct probe_options po = {
+		.snaplen = (uint32_t)c->snaplen, .buffer = c->buffer, .track = true};
 	int rc = tracepoints_init(&kernel, err);
 
 	if (!rc)
@@ -153,7 +162,7 @@ int main(int argc, char **argv)
 		rc = error_set(&err, -errno, 0, "signalfd: %s", strerror(errno));
 	/* before there are threads, maps and programs that it would inherit */
 	if (!rc && c.command)
-		rc = command_prepare(&command, c.command, &set, &err);
+		rc = command_prepare(&command, c.command, &set, !c.out || strcmp(c.out, "-"), &err);
 	if (!rc)
 		rc = record(&c, &command, signal_fd, &err);
 	if (rc)

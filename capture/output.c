@@ -56,28 +56,38 @@ static int write_file(void *ctx, const void *data, size_t len)
 	return write_all(o->fd, data, len);
 }
 
-static int open_file(struct output *o, const struct output_options *options, struct skbox_error *err)
+static int open_file(struct output *o, const struct output_options *options,
+		     struct skbox_error *err)
 {
 	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
 	struct stat st;
 
 	if (!strcmp(options->path, "-")) {
 		if (isatty(STDOUT_FILENO))
-			return error_set(err, -EINVAL, 0, "an event file is not written to a terminal: -o FILE, or a pipe");
+			return error_set(
+				err, -EINVAL, 0,
+				"an event file is not written to a terminal: -o FILE, or a pipe");
 		o->fd = STDOUT_FILENO;
 		return 0;
 	}
-	o->fd = open(options->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (options->force ? O_TRUNC : O_EXCL), 0600);
+	o->fd = open(options->path,
+		     O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY |
+			     (options->force ? O_TRUNC : O_EXCL),
+		     0600);
 	if (o->fd < 0 && errno == EEXIST)
-		return error_set(err, -EEXIST, 0, "%.100s exists: it is overwritten with --force only", options->path);
+		return error_set(err, -EEXIST, 0,
+				 "%.100s exists: it is overwritten with --force only",
+				 options->path);
 	if (o->fd < 0)
 		return error_set(err, -errno, 0, "%.100s: %s", options->path, strerror(errno));
 	o->own_fd = true;
 	if (fstat(o->fd, &st) || !S_ISREG(st.st_mode))
 		return 0;
-	if (fchmod(o->fd, 0600) || (uid && gid && !geteuid() &&
-				    fchown(o->fd, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10))))
-		return error_set(err, -errno, 0, "%.100s: setting its owner and mode: %s", options->path, strerror(errno));
+	if (fchmod(o->fd, 0600) ||
+	    (uid && gid && !geteuid() &&
+	     fchown(o->fd, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10))))
+		return error_set(err, -errno, 0, "%.100s: setting its owner and mode: %s",
+				 options->path, strerror(errno));
 	return 0;
 }
 
@@ -146,7 +156,8 @@ static void *run(void *arg)
 int output_open(struct output **out, const struct output_options *options, struct skbox_error *err)
 {
 	struct output *o = calloc(1, sizeof(*o));
-	struct skbx_write_options wo = {.level = 1}; /* half the time of 3 for some percent of size */
+	struct skbx_write_options wo = {
+		.level = 1}; /* half the time of 3 for some percent of size */
 	struct skbx_output to = {.write = write_file, .ctx = o};
 	int rc = 0;
 
@@ -157,7 +168,8 @@ int output_open(struct output **out, const struct output_options *options, struc
 	o->print = options->print;
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_cond_init(&o->changed, NULL);
-	text_init(&o->text, &(struct text_options){.single_line = options->single_line, .utc = options->utc});
+	text_init(&o->text,
+		  &(struct text_options){.single_line = options->single_line, .utc = options->utc});
 	for (int i = 0; i < OUTPUT_BATCHES; i++) {
 		o->all[i] = o->spare[o->spares++] = ev_batch_new();
 		if (!o->all[i])

@@ -21,7 +21,8 @@ static const char *const end_names[] = {"kfree_skb", "consume_skb"};
 
 static bool is_end(const struct tracepoint *tp)
 {
-	return !strcmp(tp->group, "skb") && (!strcmp(tp->name, end_names[0]) || !strcmp(tp->name, end_names[1]));
+	return !strcmp(tp->group, "skb") &&
+	       (!strcmp(tp->name, end_names[0]) || !strcmp(tp->name, end_names[1]));
 }
 
 int probes_init(struct probes *p, const struct tracepoints *kernel, struct skbox_error *err)
@@ -76,8 +77,12 @@ static int add(struct probes *p, const struct tracepoint *tp, bool internal)
 		return -ENOMEM;
 	p->v = v;
 	v += p->n++;
-	*v = (struct probe){
-		.tp = *tp, .type = "raw_tracepoint", .internal = internal, .prog_fd = -1, .link_fd = -1, .config_fd = -1};
+	*v = (struct probe){.tp = *tp,
+			    .type = "raw_tracepoint",
+			    .internal = internal,
+			    .prog_fd = -1,
+			    .link_fd = -1,
+			    .config_fd = -1};
 	snprintf(v->symbol, sizeof(v->symbol), "%s:%s", tp->group, tp->name);
 	return 0;
 }
@@ -122,14 +127,17 @@ int probes_add(struct probes *p, const char *word, struct skbox_error *err)
 
 	if (strncmp(word, "tp:", 3))
 		return error_set(err, -EINVAL, 0,
-				 "%.80s: a probe is tp:GROUP:NAME, as tp:net:netif_receive_skb; --list-probes "
+				 "%.80s: a probe is tp:GROUP:NAME, as tp:net:netif_receive_skb; "
+				 "--list-probes "
 				 "'tp:*' lists what this kernel offers",
 				 word);
 	if (strpbrk(word, "*?["))
 		return add_pattern(p, word, err);
 	colon = strchr(word + 3, ':');
 	if (!colon || colon - word - 3 >= (long)sizeof(group) || strlen(colon + 1) >= sizeof(name))
-		return error_set(err, -EINVAL, 0, "%.80s: a tracepoint is tp:GROUP:NAME, as tp:net:netif_receive_skb", word);
+		return error_set(
+			err, -EINVAL, 0,
+			"%.80s: a tracepoint is tp:GROUP:NAME, as tp:net:netif_receive_skb", word);
 	snprintf(group, sizeof(group), "%.*s", (int)(colon - word - 3), word + 3);
 	snprintf(name, sizeof(name), "%s", colon + 1);
 	tp = tracepoints_find(p->kernel, group, name);
@@ -186,16 +194,20 @@ static int make_rings(struct probes *p, uint64_t buffer, struct skbox_error *err
 	for (uint32_t i = 0; i < p->rings; i++)
 		p->ring_fds[i] = -1;
 	for (uint32_t i = 0; i < p->rings; i++) {
-		p->ring_fds[i] = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "skbox_ring", 0, 0, (uint32_t)size, NULL);
+		p->ring_fds[i] = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "skbox_ring", 0, 0,
+						(uint32_t)size, NULL);
 		if (p->ring_fds[i] < 0) {
 			int rc = -errno;
 
 			if (rc == -EPERM)
 				return error_set(err, rc, 0,
-						 "the kernel does not let us make BPF maps: recording needs root, or "
+						 "the kernel does not let us make BPF maps: "
+						 "recording needs root, or "
 						 "the capabilities BPF, PERFMON and NET_ADMIN");
-			return error_set(err, rc, 0, "making a ring of %zu bytes: %s%s", size, strerror(-rc),
-					 rc == -EINVAL ? " (ring buffers need Linux 5.8)" : "; see --buffer");
+			return error_set(err, rc, 0, "making a ring of %zu bytes: %s%s", size,
+					 strerror(-rc),
+					 rc == -EINVAL ? " (ring buffers need Linux 5.8)"
+						       : "; see --buffer");
 		}
 	}
 	return 0;
@@ -241,14 +253,15 @@ static int load_templates(struct probes *p, struct skbox_error *err)
 		p->bpf = open_templates(p, false, true);
 	if (!p->bpf) {
 		rc = errno ? -errno : -EINVAL;
-		return error_set(err, rc, 0, "loading into the kernel: %s%s%s", strerror(-rc), *last_warning ? ": " : "",
-				 last_warning);
+		return error_set(err, rc, 0, "loading into the kernel: %s%s%s", strerror(-rc),
+				 *last_warning ? ": " : "", last_warning);
 	}
 	for (uint32_t cpu = 0; cpu < p->cpus; cpu++) {
 		int fd = p->ring_fds[cpu % p->rings];
 
 		if (bpf_map_update_elem(bpf_map__fd(p->bpf->maps.rings), &cpu, &fd, 0))
-			return error_set(err, -errno, 0, "giving processor %u its ring: %s", cpu, strerror(errno));
+			return error_set(err, -errno, 0, "giving processor %u its ring: %s", cpu,
+					 strerror(errno));
 	}
 	p->counters = mmap(NULL, p->n * p->cpus * sizeof(*p->counters), PROT_READ, MAP_SHARED,
 			   bpf_map__fd(p->bpf->maps.counters), 0);
@@ -267,16 +280,20 @@ static int make_config(const struct probes *p, const struct probe_config *config
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_RDONLY_PROG);
 	uint32_t size = bpf_map__value_size(p->bpf->maps.rodata), zero = 0;
-	size_t offset = (size_t)((const char *)&p->bpf->rodata->config - (const char *)p->bpf->rodata);
+	size_t offset =
+		(size_t)((const char *)&p->bpf->rodata->config - (const char *)p->bpf->rodata);
 	char *value = calloc(1, size);
 	int fd = -1, rc = -ENOMEM;
 
 	if (value) {
 		memcpy(value + offset, config, sizeof(*config));
-		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "skbox_config", sizeof(zero), size, 1, &opts);
+		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "skbox_config", sizeof(zero), size, 1,
+				    &opts);
 		rc = fd;
 		if (fd >= 0)
-			rc = bpf_map_update_elem(fd, &zero, value, 0) ? -errno : bpf_map_freeze(fd) ? -errno : fd;
+			rc = bpf_map_update_elem(fd, &zero, value, 0) ? -errno
+			     : bpf_map_freeze(fd)                     ? -errno
+								      : fd;
 	}
 	if (rc < 0 && fd >= 0)
 		close(fd);
@@ -285,7 +302,8 @@ static int make_config(const struct probes *p, const struct probe_config *config
 }
 
 /* The template's instructions with the map of its constants replaced; freed by the caller. */
-static struct bpf_insn *copy_insns(const struct probes *p, const struct bpf_program *from, int config_fd, size_t *n)
+static struct bpf_insn *copy_insns(const struct probes *p, const struct bpf_program *from,
+				   int config_fd, size_t *n)
 {
 	int old = bpf_map__fd(p->bpf->maps.rodata);
 	struct bpf_insn *insns;
@@ -296,8 +314,8 @@ static struct bpf_insn *copy_insns(const struct probes *p, const struct bpf_prog
 		return NULL;
 	memcpy(insns, bpf_program__insns(from), *n * sizeof(*insns));
 	for (size_t i = 0; i < *n; i++)
-		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW) && insns[i].src_reg == BPF_PSEUDO_MAP_VALUE &&
-		    insns[i].imm == old)
+		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW) &&
+		    insns[i].src_reg == BPF_PSEUDO_MAP_VALUE && insns[i].imm == old)
 			insns[i].imm = config_fd;
 	return insns;
 }
@@ -314,7 +332,8 @@ static void log_reason(char *log, char *text, size_t size)
 }
 
 /* Loads a copy of the template for the probe. 0, or a negative errno with probe->reason set. */
-static int load_copy(const struct probes *p, struct probe *probe, const struct bpf_program *from, bool btf)
+static int load_copy(const struct probes *p, struct probe *probe, const struct bpf_program *from,
+		     bool btf)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	enum bpf_prog_type type = btf ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_RAW_TRACEPOINT;
@@ -329,7 +348,8 @@ static int load_copy(const struct probes *p, struct probe *probe, const struct b
 		opts.expected_attach_type = BPF_TRACE_RAW_TP;
 		opts.attach_btf_id = probe->tp.btf_id;
 	}
-	probe->prog_fd = bpf_prog_load(type, probe->internal ? "skbox_end" : "skbox", "Dual BSD/GPL", insns, n, &opts);
+	probe->prog_fd = bpf_prog_load(type, probe->internal ? "skbox_end" : "skbox",
+				       "Dual BSD/GPL", insns, n, &opts);
 	if (probe->prog_fd < 0) {
 		rc = -errno;
 		log = calloc(1, LOG_BYTES);
@@ -372,7 +392,8 @@ static int start_probe(struct probes *p, struct probe *probe, const struct probe
 	int rc;
 
 	if (probe->tp.skb >= PROBE_ARGS_MAX) {
-		snprintf(probe->reason, sizeof(probe->reason), "its packet is argument %d, behind the %d that are looked at",
+		snprintf(probe->reason, sizeof(probe->reason),
+			 "its packet is argument %d, behind the %d that are looked at",
 			 probe->tp.skb + 1, PROBE_ARGS_MAX);
 		return -E2BIG;
 	}
@@ -383,7 +404,8 @@ static int start_probe(struct probes *p, struct probe *probe, const struct probe
 	else
 		from = probe->internal ? p->bpf->progs.end_raw : p->bpf->progs.probe_raw;
 	if (!bpf_program__autoload(from)) {
-		snprintf(probe->reason, sizeof(probe->reason), "its module has no types that this kernel offers");
+		snprintf(probe->reason, sizeof(probe->reason),
+			 "its module has no types that this kernel offers");
 		return -EOPNOTSUPP;
 	}
 	probe->config_fd = make_config(p, &config);
@@ -415,14 +437,16 @@ int probes_start(struct probes *p, const struct probe_options *o, struct skbox_e
 
 		rc = start_probe(p, probe, o);
 		if (rc && probe->named)
-			return error_set(err, rc, 0, "tp:%s cannot be attached: %s", probe->symbol, probe->reason);
+			return error_set(err, rc, 0, "tp:%s cannot be attached: %s", probe->symbol,
+					 probe->reason);
 		attached += !rc && !probe->internal;
 	}
 	for (internal = 0; internal < p->n && !p->v[internal].internal;)
 		internal++;
 	if (!attached)
-		return error_set(err, -ENOENT, 0, "none of %zu probes could be attached; the first: tp:%s: %s", internal,
-				 p->v[0].symbol, p->v[0].reason);
+		return error_set(err, -ENOENT, 0,
+				 "none of %zu probes could be attached; the first: tp:%s: %s",
+				 internal, p->v[0].symbol, p->v[0].reason);
 	return 0;
 }
 

@@ -24,12 +24,12 @@ struct probe {
 	const char *how;               /* tp_btf, raw_tp; NULL: not attached */
 	char reason[PROBE_REASON_MAX]; /* why it could not be attached */
 	struct tracepoint tp;
-	bool named;                    /* asked for by its full name: must attach */
-	bool internal;                 /* ours: sees packets end, makes no events */
+	bool named;                      /* asked for by its full name: must attach */
+	bool internal;                   /* ours: sees packets end, makes no events */
 	int prog_fd, link_fd, config_fd; /* -1: none */
-	uint64_t recorded;             /* records that came out of the rings */
-	uint64_t lost, filtered;       /* as of probes_count() */
-	uint64_t skipped;              /* runs that the kernel skipped, as of probes_count() */
+	uint64_t recorded;               /* records that came out of the rings */
+	uint64_t lost, filtered;         /* as of probes_count() */
+	uint64_t skipped;                /* runs that the kernel skipped, as of probes_count() */
 };
 
 struct record_bpf;
@@ -46,7 +46,7 @@ struct probes {
 	size_t ring_bytes;      /* of each ring */
 	uint32_t rings;         /* how many there are */
 	const volatile struct probe_counters *counters; /* mapped, [probe * cpus + cpu] */
-	const volatile __u64 *evicted;              /* mapped: ids that ended because the table was full */
+	const volatile __u64 *evicted; /* mapped: ids that ended because the table was full */
 };
 
 struct probe_options {

@@ -13,16 +13,18 @@
 #include "capture/inventory.h"
 
 enum {
-	PASS_RECORDS = 8192,     /* then signals and sockets get their turn */
-	BATCH_EVENTS = 4096,     /* a batch goes out when it has that many events, */
-	BATCH_BYTES = 1 << 20,   /* that many bytes, */
-	BATCH_AGE_MS = 250,      /* or an event that old: written 500 ms after it happened at the latest */
-	IDLE_MIN_US = 1000,      /* how long to sleep when nothing came, doubled */
-	IDLE_MAX_US = 10000,     /* up to that */
-	HOLD_US = 1000,          /* records younger than that may still be overtaken by older ones */
+	PASS_RECORDS = 8192,   /* then signals and sockets get their turn */
+	BATCH_EVENTS = 4096,   /* a batch goes out when it has that many events, */
+	BATCH_BYTES = 1 << 20, /* that many bytes, */
+	BATCH_AGE_MS =
+		250, /* or an event that old: written 500 ms after it happened at the latest */
+	IDLE_MIN_US = 1000,  /* how long to sleep when nothing came, doubled */
+	IDLE_MAX_US = 10000, /* up to that */
+	HOLD_US = 1000,      /* records younger than that may still be overtaken by older ones */
 	LOSS_EVERY_MS = 500,
 	CLOCK_EVERY_MS = 10000,
-	DETACH_US = 5000,        /* programs that still run when the last probe is detached are done by then */
+	DETACH_US =
+		5000, /* programs that still run when the last probe is detached are done by then */
 	DRAIN_TRIES = 20,
 };
 #define US UINT64_C(1000)
@@ -54,6 +56,11 @@ static bool batch_is_full(const struct recorder *r)
 	return r->batch && (r->batch->n >= BATCH_EVENTS || r->batch->bytes >= BATCH_BYTES);
 }
 
+static bool has_enough(const struct recorder *r)
+{
+	return r->config->count && r->events >= r->config->count;
+}
+
 static bool take_record(void *ctx, const struct record *rec)
 {
 	struct recorder *r = ctx;
@@ -68,7 +75,7 @@ static bool take_record(void *ctx, const struct record *rec)
 	r->events++;
 	if (batch_is_full(r))
 		put_batch(r);
-	if (r->config->count && r->events >= r->config->count) {
+	if (has_enough(r)) {
 		r->reason = "count";
 		return false;
 	}
@@ -78,7 +85,9 @@ static bool take_record(void *ctx, const struct record *rec)
 /* Records that began before `until`, as long as there are batches for them. */
 static size_t drain(struct recorder *r, uint64_t until)
 {
-	return want_batch(r) ? rings_take(&r->rings, until, PASS_RECORDS, take_record, r) : 0;
+	return !has_enough(r) && want_batch(r)
+		       ? rings_take(&r->rings, until, PASS_RECORDS, take_record, r)
+		       : 0;
 }
 
 /* ---- losses ---- */
@@ -190,7 +199,8 @@ static void dump_all(struct recorder *r, const char *cause)
 	struct skbox_error err = {0};
 
 	for (size_t i = 0; r->dumper && i < r->places.n; i++)
-		sock_dumper_run(r->dumper, &r->places.v[i], cause, &err); /* what failed is in its end row */
+		sock_dumper_run(r->dumper, &r->places.v[i], cause,
+				&err); /* what failed is in its end row */
 }
 
 /* Lets the round that goes on go on, and begins the next where it is time. */
@@ -288,7 +298,8 @@ static void check_signals(struct recorder *r)
 /* Waits for a signal, for netlink, or for the time to be over. */
 static void wait_for(struct recorder *r, uint64_t us)
 {
-	struct pollfd fds[2] = {{.fd = r->signal_fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = r->signal_fd, .events = POLLIN},
+				{.fd = -1, .events = POLLIN}};
 	struct timespec t = {.tv_nsec = (long)(us * US)};
 
 	if (r->dumper)
@@ -322,7 +333,9 @@ static void loop(struct recorder *r)
 			r->reason = "error";
 		else if (r->end_at && now >= r->end_at)
 			r->reason = "duration";
-		idle = n || sockets_are_busy(r) ? IDLE_MIN_US : idle * 2 > IDLE_MAX_US ? IDLE_MAX_US : idle * 2;
+		idle = n || sockets_are_busy(r) ? IDLE_MIN_US
+		       : idle * 2 > IDLE_MAX_US ? IDLE_MAX_US
+						: idle * 2;
 		if (n == PASS_RECORDS)
 			check_signals(r); /* no sleep: there is more */
 		else
@@ -335,12 +348,11 @@ static void drain_rest(struct recorder *r)
 {
 	struct timespec wait = {.tv_nsec = DETACH_US * (long)US};
 
-	r->waiting = true;
 	nanosleep(&wait, NULL);
 	for (int i = 0; i < DRAIN_TRIES; i++) {
 		while (drain(r, UINT64_MAX))
 			;
-		if (!rings_waiting(&r->rings))
+		if (!rings_waiting(&r->rings) || has_enough(r))
 			break;
 		nanosleep(&wait, NULL); /* a record that was reserved and is being filled */
 	}
@@ -348,7 +360,6 @@ static void drain_rest(struct recorder *r)
 
 int recorder_run(struct recorder *r, struct skbox_error *err)
 {
-	bool all = false;
 	uint64_t now;
 
 	dump_all(r, "start");
@@ -362,10 +373,8 @@ int recorder_run(struct recorder *r, struct skbox_error *err)
 	command_go(r->command);
 	loop(r);
 	probes_stop(r->probes);
-	all = strcmp(r->reason, "count");
-	if (all)
-		drain_rest(r);
 	r->waiting = true;
+	drain_rest(r);
 	while (r->dumper && sock_dumper_step(r->dumper, err) > 0)
 		wait_for(r, IDLE_MIN_US);
 	dump_all(r, "stop");

@@ -91,7 +91,8 @@ static const struct record *peek(struct rings *all, struct ring *ring, uint32_t 
 }
 
 /* The ring with the oldest record, that record, and when the next oldest of the other rings began. */
-static struct ring *oldest(struct rings *r, const struct record **rec, uint32_t *len, uint64_t *next)
+static struct ring *oldest(struct rings *r, const struct record **rec, uint32_t *len,
+			   uint64_t *next)
 {
 	struct ring *best = NULL;
 	uint64_t best_time = UINT64_MAX;
@@ -116,8 +117,8 @@ static struct ring *oldest(struct rings *r, const struct record **rec, uint32_t 
 	return best;
 }
 
-size_t rings_take(struct rings *r, uint64_t until, size_t max, bool (*take)(void *ctx, const struct record *rec),
-		  void *ctx)
+size_t rings_take(struct rings *r, uint64_t until, size_t max,
+		  bool (*take)(void *ctx, const struct record *rec), void *ctx)
 {
 	const struct record *rec = NULL;
 	uint64_t next;

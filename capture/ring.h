@@ -15,8 +15,9 @@
 #include "formats/error.h"
 
 struct ring {
-	volatile uint64_t *consumer;       /* mapped, ours to write */
-	const volatile uint64_t *producer; /* mapped, read-only, the data behind it, twice in a row */
+	volatile uint64_t *consumer; /* mapped, ours to write */
+	const volatile uint64_t
+		*producer; /* mapped, read-only, the data behind it, twice in a row */
 	const uint8_t *data;
 	uint64_t at;    /* where we are */
 	uint64_t given; /* how much of it the kernel was told */
@@ -39,8 +40,8 @@ void rings_fini(struct rings *r);
  * most max of them. The record is borrowed for the call; caplen is within its memory. take returns
  * false when it wants no more (the record counts as taken). How many were taken.
  */
-size_t rings_take(struct rings *r, uint64_t until, size_t max, bool (*take)(void *ctx, const struct record *rec),
-		  void *ctx);
+size_t rings_take(struct rings *r, uint64_t until, size_t max,
+		  bool (*take)(void *ctx, const struct record *rec), void *ctx);
 
 /* Bytes that wait in the rings. */
 uint64_t rings_waiting(const struct rings *r);

@@ -16,8 +16,8 @@
 static const char PREFIX[] = "btf_trace_";
 
 /* The types of drop reasons; their values carry the sub-system (include/net/dropreason.h). */
-static const char *const reason_types[] = {"skb_drop_reason", "mac80211_drop_reason", "ovs_drop_reason",
-					   "qdisc_drop_reason"};
+static const char *const reason_types[] = {"skb_drop_reason", "mac80211_drop_reason",
+					   "ovs_drop_reason", "qdisc_drop_reason"};
 
 /*
  * Groups of the kernel's tracepoints with a packet, for when tracefs cannot be read
@@ -53,7 +53,8 @@ static const struct {
 /* Opens tracefs' folder `events`: where it is mounted, else through a mount that only we see. */
 static int open_events(void)
 {
-	static const char *const places[] = {"/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"};
+	static const char *const places[] = {"/sys/kernel/tracing/events",
+					     "/sys/kernel/debug/tracing/events"};
 	int fd, fs, mnt;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -65,7 +66,9 @@ static int open_events(void)
 	fs = fsopen("tracefs", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -1;
-	mnt = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ? -1 : fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
+	mnt = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+		      ? -1
+		      : fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
 	close(fs);
 	if (mnt < 0)
 		return -1;
@@ -78,7 +81,8 @@ static const struct btf_type *skip_qualifiers(const struct btf *btf, uint32_t id
 {
 	const struct btf_type *t = btf__type_by_id(btf, id);
 
-	while (t && (btf_is_const(t) || btf_is_volatile(t) || btf_is_restrict(t) || btf_is_type_tag(t)))
+	while (t &&
+	       (btf_is_const(t) || btf_is_volatile(t) || btf_is_restrict(t) || btf_is_type_tag(t)))
 		t = btf__type_by_id(btf, t->type);
 	return t;
 }
@@ -159,7 +163,8 @@ static int scan(struct tracepoints *t, const struct btf *btf, uint32_t first, bo
 		if (!btf_is_typedef(type))
 			continue;
 		name = btf__name_by_offset(btf, type->name_off);
-		if (strncmp(name, PREFIX, sizeof(PREFIX) - 1) || !read_prototype(btf, type, &tp) || tp.skb < 0)
+		if (strncmp(name, PREFIX, sizeof(PREFIX) - 1) || !read_prototype(btf, type, &tp) ||
+		    tp.skb < 0)
 			continue;
 		snprintf(tp.name, sizeof(tp.name), "%s", name + sizeof(PREFIX) - 1);
 		err = add(t, &tp);
@@ -258,7 +263,8 @@ int tracepoints_init(struct tracepoints *t, struct skbox_error *err)
 	t->vmlinux = btf__load_vmlinux_btf();
 	if (!t->vmlinux)
 		return error_set(err, -ENOENT, 0,
-				 "the kernel's BTF cannot be read from /sys/kernel/btf/vmlinux (%s): it needs "
+				 "the kernel's BTF cannot be read from /sys/kernel/btf/vmlinux "
+				 "(%s): it needs "
 				 "CONFIG_DEBUG_INFO_BTF",
 				 strerror(errno));
 	rc = scan(t, t->vmlinux, 1, false);
@@ -286,7 +292,8 @@ void tracepoints_fini(struct tracepoints *t)
 	t->events_fd = -1;
 }
 
-const struct tracepoint *tracepoints_find(const struct tracepoints *t, const char *group, const char *name)
+const struct tracepoint *tracepoints_find(const struct tracepoints *t, const char *group,
+					  const char *name)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (!strcmp(t->v[i].name, name) && !strcmp(t->v[i].group, group))
@@ -294,7 +301,8 @@ const struct tracepoint *tracepoints_find(const struct tracepoints *t, const cha
 	return NULL;
 }
 
-void tracepoints_explain(const struct tracepoints *t, const char *group, const char *name, char *text, size_t size)
+void tracepoints_explain(const struct tracepoints *t, const char *group, const char *name,
+			 char *text, size_t size)
 {
 	const struct tracepoint *other = named(t, name);
 	const char *names[TRACEPOINT_MAX < 256 ? TRACEPOINT_MAX : 256], *near;
@@ -302,14 +310,17 @@ void tracepoints_explain(const struct tracepoints *t, const char *group, const c
 	size_t n = 0;
 
 	if (other) {
-		snprintf(text, size, "its group is %s: tp:%s:%s", *other->group ? other->group : "not known", other->group,
-			 name);
+		snprintf(text, size, "its group is %s: tp:%s:%s",
+			 *other->group ? other->group : "not known", other->group, name);
 		return;
 	}
 	snprintf(typedef_name, sizeof(typedef_name), "%s%.60s", PREFIX, name);
 	if (btf__find_by_name_kind(t->vmlinux, typedef_name, BTF_KIND_TYPEDEF) > 0) {
-		snprintf(text, size, "none of its arguments is a packet (struct sk_buff *); --list-probes 'tp:%s:*' "
-				     "lists those that have one", group);
+		snprintf(text, size,
+			 "none of its arguments is a packet (struct sk_buff *); --list-probes "
+			 "'tp:%s:*' "
+			 "lists those that have one",
+			 group);
 		return;
 	}
 	while (n < t->n && n < sizeof(names) / sizeof(names[0])) {
@@ -319,7 +330,10 @@ void tracepoints_explain(const struct tracepoints *t, const char *group, const c
 	near = options_nearest(name, names, n);
 	other = near ? named(t, near) : NULL;
 	if (other)
-		snprintf(text, size, "this kernel has no such tracepoint; tp:%s:%s?", other->group, other->name);
+		snprintf(text, size, "this kernel has no such tracepoint; tp:%s:%s?", other->group,
+			 other->name);
 	else
-		snprintf(text, size, "this kernel has no such tracepoint; --list-probes 'tp:*' lists what it has");
+		snprintf(text, size,
+			 "this kernel has no such tracepoint; --list-probes 'tp:*' lists what it "
+			 "has");
 }

@@ -41,9 +41,11 @@ int tracepoints_init(struct tracepoints *t, struct skbox_error *err);
 void tracepoints_fini(struct tracepoints *t);
 
 /* The tracepoint group:name; NULL when it has no packet or is not there (tracepoints_explain()). */
-const struct tracepoint *tracepoints_find(const struct tracepoints *t, const char *group, const char *name);
+const struct tracepoint *tracepoints_find(const struct tracepoints *t, const char *group,
+					  const char *name);
 
 /* Why tracepoints_find() gave NULL and what would work instead, one line into text. */
-void tracepoints_explain(const struct tracepoints *t, const char *group, const char *name, char *text, size_t size);
+void tracepoints_explain(const struct tracepoints *t, const char *group, const char *name,
+			 char *text, size_t size);
 
 #endif

@@ -7,7 +7,6 @@
  * datagrams a second (0: as fast as it goes); SECONDS: end after that time even if COUNT is not
  * reached. Prints "sent N seconds S rate R errors E".
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
@@ -98,7 +97,8 @@ int main(int argc, char **argv)
 	f.rate = argc > 6 ? atof(argv[6]) : 0;
 	f.seconds = argc > 7 ? atof(argv[7]) : 0;
 	if (f.size < SIZE_MIN || f.size > SIZE_MAX_ || !f.flows || f.flows > FLOWS_MAX) {
-		fprintf(stderr, "blast: size %d to %d, flows 1 to %d\n", SIZE_MIN, SIZE_MAX_, FLOWS_MAX);
+		fprintf(stderr, "blast: size %d to %d, flows 1 to %d\n", SIZE_MIN, SIZE_MAX_,
+			FLOWS_MAX);
 		return 2;
 	}
 	for (unsigned int i = 0; i < f.flows; i++) {
@@ -118,7 +118,7 @@ int main(int argc, char **argv)
 			usleep(50);
 	}
 	spent = now_s() - start;
-	printf("sent %llu seconds %.3f rate %.0f errors %llu\n", (unsigned long long)f.sent, spent, (double)f.sent / spent,
-	       (unsigned long long)f.errors);
+	printf("sent %llu seconds %.3f rate %.0f errors %llu\n", (unsigned long long)f.sent, spent,
+	       (double)f.sent / spent, (unsigned long long)f.errors);
 	return 0;
 }
