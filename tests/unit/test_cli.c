@@ -203,10 +203,11 @@ static void values_are_exact(void **state)
 
 static void near_words_are_found(void **state)
 {
-	static const char *const words[] = {"print", "sort", NULL, "sockets", "json"};
+	static const char *const words[] = {"print", "sort", NULL, "sockets", "cut"};
 
 	assert_string_equal(options_nearest("pirnt", words, 5), "print");
 	assert_string_equal(options_nearest("socket", words, 5), "sockets");
+	assert_string_equal(options_nearest("uct", words, 5), "cut");
 	assert_string_equal(options_nearest("so", words, 5), "sort");
 	assert_null(options_nearest("capture", words, 5));
 	assert_null(options_nearest("x", words, 5));
