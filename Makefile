@@ -87,7 +87,7 @@ $(B)/libtest.a: $(TEST_OBJ)
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
 	@echo "  TEST    $@"
-	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ANALYZE_LIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(filter %.o %.a,$^) $(ANALYZE_LIBS) -lcmocka
 $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $@"
