@@ -185,21 +185,17 @@ static void make_many(long n)
 	}
 }
 
+/* clang-format off */
 #define FIELDS(F)                                                                                  \
-	F(state)                                                                                   \
-	F(ca_state)                                                                                \
-	F(retransmits)                                                                             \
-	F(probes) F(backoff) F(options) F(snd_wscale) F(rcv_wscale) F(rto) F(ato) F(snd_mss) F(    \
-		rcv_mss) F(unacked) F(sacked) F(lost) F(retrans) F(fackets) F(pmtu)                \
-		F(rcv_ssthresh) F(rtt) F(rttvar) F(snd_ssthresh) F(snd_cwnd) F(advmss) F(          \
-			reordering) F(rcv_rtt) F(rcv_space) F(total_retrans) F(pacing_rate)        \
-			F(max_pacing_rate) F(bytes_acked) F(bytes_received) F(segs_out) F(segs_in) \
-				F(notsent_bytes) F(min_rtt) F(data_segs_in) F(data_segs_out)       \
-					F(delivery_rate) F(busy_time) F(rwnd_limited)              \
-						F(sndbuf_limited) F(delivered) F(delivered_ce)     \
-							F(bytes_sent) F(bytes_retrans)             \
-								F(dsack_dups) F(reord_seen)        \
-									F(rcv_ooopack) F(snd_wnd)
+	F(state) F(ca_state) F(retransmits) F(probes) F(backoff) F(options) F(snd_wscale)          \
+	F(rcv_wscale) F(rto) F(ato) F(snd_mss) F(rcv_mss) F(unacked) F(sacked) F(lost) F(retrans)  \
+	F(fackets) F(pmtu) F(rcv_ssthresh) F(rtt) F(rttvar) F(snd_ssthresh) F(snd_cwnd) F(advmss)  \
+	F(reordering) F(rcv_rtt) F(rcv_space) F(total_retrans) F(pacing_rate) F(max_pacing_rate)   \
+	F(bytes_acked) F(bytes_received) F(segs_out) F(segs_in) F(notsent_bytes) F(min_rtt)        \
+	F(data_segs_in) F(data_segs_out) F(delivery_rate) F(busy_time) F(rwnd_limited)             \
+	F(sndbuf_limited) F(delivered) F(delivered_ce) F(bytes_sent) F(bytes_retrans)              \
+	F(dsack_dups) F(reord_seen) F(rcv_ooopack) F(snd_wnd)
+/* clang-format on */
 
 static void tell(int fd)
 {
