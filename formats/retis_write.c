@@ -5,9 +5,8 @@
 
 #include "formats/base64.h"
 #include "formats/json.h"
+#include "formats/retis_frame.h"
 #include "formats/retis_keys.h"
-
-enum { ETH_HEADER = 14 };
 
 /* What Retis has. */
 #define RETIS_SECTIONS                                                                             \
@@ -186,44 +185,22 @@ static void put_tracking(const struct ev_tracking *t, struct buf *b)
 	close_object(b);
 }
 
-/* As the recorder of Retis invents it where a packet has no link layer (yet): no addresses, the type. */
-static void put_invented(const struct ev_packet *p, struct buf *b)
-{
-	uint8_t head[ETH_HEADER + 1] = {0};
-	uint32_t rest;
-
-	head[12] = (uint8_t)(p->protocol >> 8);
-	head[13] = (uint8_t)p->protocol;
-	/* 15 bytes are whole groups of base64, so the rest can be encoded behind them */
-	head[14] = p->data.len ? p->data.p[0] : 0;
-	rest = p->data.len ? p->data.len - 1 : 0;
-	base64_put(b, head, p->data.len ? ETH_HEADER + 1 : ETH_HEADER);
-	if (rest)
-		base64_put(b, p->data.p + 1, rest);
-}
-
 static void put_packet(struct retis_writer *w, const struct ev *ev, const char *data, struct buf *b)
 {
-	const struct ev_packet *p = ev->packet;
+	struct retis_frame f;
 
 	if (!has_section(w, ev, EV_packet))
 		return;
-	if (EV_HAS(p, packet, linktype)) {
+	if (!retis_frame_of(ev->packet, &f)) {
 		w->sections++;
 		return;
 	}
 	open_object(b, "packet");
-	put_uint(b, "len", p->len);
-	if (EV_HAS(p, packet, protocol))
-		put_uint(b, "capture_len", (uint64_t)p->data.len + ETH_HEADER);
-	else
-		put_uint(b, "capture_len", p->capture_len);
+	put_uint(b, "len", f.len);
+	put_uint(b, "capture_len", f.capture_len);
 	put_name(b, data);
 	buf_u8(b, '"');
-	if (EV_HAS(p, packet, protocol))
-		put_invented(p, b);
-	else
-		base64_put(b, p->data.p, p->data.len);
+	retis_frame_put(b, &f);
 	buf_u8(b, '"');
 	close_object(b);
 }

@@ -10,6 +10,7 @@
 #include "formats/json.h"
 #include "formats/json_event.h"
 #include "formats/retis_check.h"
+#include "formats/retis_frame.h"
 #include "formats/retis_read.h"
 #include "formats/retis_write.h"
 #include "formats/schema.h"
@@ -373,6 +374,77 @@ static void test_own_recording(void **state)
 	buf_free(&out);
 }
 
+/* Packets of packet files: the link layer that Retis cannot have becomes one that it can. */
+static void test_frames(void **state)
+{
+	static const struct {
+		uint16_t linktype;
+		const char *data, *want; /* hexadecimal; NULL: left out */
+	} cases[] = {
+		{1, "0102030405060708090a0b0c080045", "0102030405060708090a0b0c080045"},
+		{101, "45", "000000000000000000000000080045"},
+		{228, "45", "000000000000000000000000080045"},
+		{229, "6000", "00000000000000000000000086dd6000"},
+		{101, "15", NULL},
+		{101, "", NULL},
+		{113,
+		 "00010001000600000000000000000806"
+		 "77",
+		 "000000000000000000000000080677"},
+		{113, "00010001000600000000000000000806", "0000000000000000000000000806"},
+		{113, "000100010006000000000000000008", NULL},
+		{276,
+		 "0800000000000000000000000000000000000000"
+		 "45",
+		 "000000000000000000000000080045"},
+		{276, "08000000000000000000000000000000000000", NULL},
+		{0,
+		 "02000000"
+		 "45",
+		 "000000000000000000000000080045"},
+		{108,
+		 "0000001e"
+		 "60",
+		 "00000000000000000000000086dd60"},
+		{0,
+		 "63000000"
+		 "45",
+		 NULL},
+		{105, "45", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t n = (uint32_t)strlen(cases[i].data) / 2;
+		struct ev_packet p = {0};
+		struct retis_frame f;
+		struct buf hex = {0};
+		char bytes[32];
+
+		for (uint32_t k = 0; k < n; k++) {
+			char two[3] = {cases[i].data[2 * k], cases[i].data[2 * k + 1], 0};
+
+			bytes[k] = (char)strtoul(two, NULL, 16);
+		}
+		EV_SET(&p, packet, len, n + 10);
+		EV_SET(&p, packet, capture_len, n);
+		p.data = (struct ev_bytes){(uint8_t *)bytes, n, 0};
+		EV_SET(&p, packet, linktype, cases[i].linktype);
+		if (retis_frame_of(&p, &f) != (cases[i].want != NULL))
+			fail_msg("case %zu", i);
+		if (!cases[i].want)
+			continue;
+		for (unsigned int k = 0; f.invented && k < sizeof(f.head); k++)
+			buf_printf(&hex, "%02x", f.head[k]);
+		for (uint32_t k = 0; k < f.rest_len; k++)
+			buf_printf(&hex, "%02x", f.rest[k]);
+		buf_u8(&hex, 0);
+		assert_string_equal((char *)hex.p, cases[i].want);
+		assert_int_equal(f.capture_len, strlen(cases[i].want) / 2);
+		assert_int_equal(f.len, f.capture_len + 10);
+		buf_free(&hex);
+	}
+}
+
 /* Without a startup event Retis refuses a file: one is made. */
 static void test_no_startup(void **state)
 {
@@ -481,6 +553,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_checker),
+		cmocka_unit_test(test_frames),
 		cmocka_unit_test_setup_teardown(test_own_recording, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_startup, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_fields, setup, teardown),
