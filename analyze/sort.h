@@ -47,8 +47,9 @@ void sort_free(struct sort *s);
 int sort_push(struct sort *s, const struct ev *ev);
 
 /*
- * Appends the next series to out: tracking.first is set in its first event, startup.sorted in a
- * startup event. False: nothing is due (end: nothing is left). Out of memory shows in out->failed.
+ * Appends the next series to out, however large it is (EV_BATCH_MAX is no limit here): tracking.first
+ * is set in its first event, startup.sorted in a startup event. A startup event that went in first
+ * comes out first. False: nothing is due (end: nothing is left). Out of memory shows in out->failed.
  */
 bool sort_pop(struct sort *s, struct ev_batch *out, bool end);
 
