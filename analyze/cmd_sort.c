@@ -114,7 +114,7 @@ static void sort_batch(struct sorter *s, const struct ev_batch *batch)
 	struct ev_walk w = ev_walk(batch);
 	struct ev ev = {0};
 
-	while (!s->rc && !s->stop && ev_next(&w, &ev)) {
+	while (!s->rc && !s->stop && !filter_done(s->filter) && ev_next(&w, &ev)) {
 		if (!filter_match(s->filter, &ev))
 			continue;
 		if (filter_is_record(&ev) && !ev.startup && !ev.loss) {

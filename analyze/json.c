@@ -151,7 +151,7 @@ static bool put_batch(struct exporter *x, const struct ev_batch *batch)
 	struct ev_walk w = ev_walk(batch);
 	struct ev ev = {0};
 
-	while (more && ev_next(&w, &ev)) {
+	while (more && !filter_done(x->filter) && ev_next(&w, &ev)) {
 		if (!filter_match(x->filter, &ev))
 			continue;
 		if (indent) {

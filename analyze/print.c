@@ -31,7 +31,7 @@ static bool print_batch(struct printer *p, const struct ev_batch *batch)
 
 	if (!sorted)
 		render_end_series(&p->render);
-	while (more && ev_next(&w, &ev)) {
+	while (more && !filter_done(p->filter) && ev_next(&w, &ev)) {
 		p->begins |= source_series(&ev);
 		if (!filter_match(p->filter, &ev))
 			continue;
