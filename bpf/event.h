@@ -65,6 +65,8 @@ enum { FAKE_ETH_BYTES = 14 };
 enum probe_feature {
 	PROBE_TRACK = 1 << 0, /* give the packet an id */
 	PROBE_END = 1 << 1,   /* the packet's data may be freed behind this tracepoint */
+	PROBE_CAST = 1 << 2,  /* the kernel has bpf_rdonly_cast() (a35b9af4ec2c, 6.2) */
+	PROBE_COPY = 1 << 3,  /* and lets it make plain memory of a number (6.17) */
 };
 
 /*

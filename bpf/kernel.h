@@ -47,6 +47,11 @@ struct sock {
 	struct sock_common __sk_common;
 };
 
+struct task_struct {
+	int pid, tgid;
+	char comm[16];
+};
+
 struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;

@@ -35,6 +35,9 @@ struct {
 	__type(value, struct probe_counters);
 } counters SEC(".maps");
 
+/* Gives a number a kernel type, so that it is read without a helper's call. */
+extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
+
 #include "bpf/track.h"
 
 #define ARG(n)                                                                                     \
@@ -112,6 +115,36 @@ static __always_inline struct record *record_reserve(__u32 cpu, __u64 caplen)
 lost:
 	record_lost(cpu);
 	return NULL;
+}
+
+/*
+ * Who runs. A helper's call for each fact takes 30 ns, the task itself one of 3 ns
+ * (3ca1032ab7ab, 5.11).
+ */
+static __always_inline void put_task(struct record *r)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+		struct task_struct *task = (void *)bpf_get_current_task_btf();
+
+		r->pid = task->tgid;
+		r->tid = task->pid;
+		((__u64 *)r->comm)[0] = *(__u64 *)&task->comm[0];
+		((__u64 *)r->comm)[1] = *(__u64 *)&task->comm[8];
+	} else {
+		__u64 ids = bpf_get_current_pid_tgid();
+
+		r->pid = ids >> 32;
+		r->tid = ids;
+		bpf_get_current_comm(r->comm, sizeof(r->comm));
+	}
+}
+
+enum { COPY_MAX = 256 }; /* bytes that are copied without a loop */
+
+static __always_inline void copy_64(__u64 *to, const __u64 *from)
+{
+	for (int i = 0; i < 8; i++)
+		to[i] = from[i];
 }
 
 /* Direct reads: the verifier knows the types of a tracepoint's arguments. */

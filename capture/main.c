@@ -113,10 +113,11 @@ static int record(const struct config *c, struct command *command, int signal_fd
 		rc = probes_init(&probes, &kernel, err);
 	if (!rc)
 		rc = plan(c, &probes, err);
-	if (!rc)
-		rc = output_open(&r.output, &oo, err);
+	/* the file last: when something is in the way none is left behind */
 	if (!rc)
 		rc = probes_start(&probes, &po, err);
+	if (!rc)
+		rc = output_open(&r.output, &oo, err);
 	if (!rc) {
 		warn_of_skipped(&probes);
 		rc = recorder_init(&r, err);

@@ -34,6 +34,7 @@ int probes_init(struct probes *p, const struct tracepoints *kernel, struct skbox
 	if (cpus < 1)
 		return error_set(err, -ENODEV, 0, "counting the processors: %s", strerror(-cpus));
 	p->cpus = (uint32_t)cpus;
+	p->has_cast = btf__find_by_name_kind(kernel->vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 	return 0;
 }
 
@@ -377,6 +378,14 @@ static int attach_copy(struct probe *probe, bool btf)
 	return 0;
 }
 
+static int load_configured(const struct probes *p, struct probe *probe, const struct probe_config *config,
+			   const struct bpf_program *from, bool btf)
+{
+	close_fd(&probe->config_fd);
+	probe->config_fd = make_config(p, config);
+	return probe->config_fd < 0 ? probe->config_fd : load_copy(p, probe, from, btf);
+}
+
 static int start_probe(struct probes *p, struct probe *probe, const struct probe_options *o)
 {
 	bool btf = p->use_btf && probe->tp.btf_id;
@@ -397,6 +406,8 @@ static int start_probe(struct probes *p, struct probe *probe, const struct probe
 			 probe->tp.skb + 1, PROBE_ARGS_MAX);
 		return -E2BIG;
 	}
+	if (p->has_cast)
+		config.features |= PROBE_CAST | (p->no_copy ? 0 : PROBE_COPY);
 	if (o->track && is_end(&probe->tp))
 		config.features |= PROBE_END;
 	if (btf)
@@ -408,8 +419,15 @@ static int start_probe(struct probes *p, struct probe *probe, const struct probe
 			 "its module has no types that this kernel offers");
 		return -EOPNOTSUPP;
 	}
-	probe->config_fd = make_config(p, &config);
-	rc = probe->config_fd < 0 ? probe->config_fd : load_copy(p, probe, from, btf);
+	rc = load_configured(p, probe, &config, from, btf);
+	if (rc && config.features & PROBE_COPY) {
+		/* before 6.17: the first probe finds out for all */
+		config.features &= ~(uint32_t)PROBE_COPY;
+		rc = load_configured(p, probe, &config, from, btf);
+		p->no_copy = !rc;
+		if (!rc)
+			*probe->reason = '\0';
+	}
 	if (!rc)
 		rc = attach_copy(probe, btf);
 	if (rc && !*probe->reason)

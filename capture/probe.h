@@ -40,6 +40,8 @@ struct probes {
 	struct probe *v;
 	size_t n;
 	struct record_bpf *bpf; /* the templates and the maps; NULL: not loaded */
+	bool has_cast; /* the kernel has bpf_rdonly_cast() */
+	bool no_copy;  /* it cannot make plain memory of a number */
 	bool use_btf;           /* the tp_btf template could be loaded */
 	uint32_t cpus;          /* possible processors: counters a probe, slots for rings */
 	int *ring_fds;          /* cpus; a processor that is offline has another one's */

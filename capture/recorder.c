@@ -229,9 +229,22 @@ static bool sockets_are_busy(const struct recorder *r)
 
 /* ---- life ---- */
 
-int recorder_init(struct recorder *r, struct skbox_error *err)
+/*
+ * Names of namespaces and devices. They help, but a recording without them is one: what goes wrong
+ * here is not the user's business.
+ */
+static void describe_places(struct recorder *r)
 {
 	struct netns_list all = {0};
+
+	netns_list_scan(&all, NULL);
+	if (all.n && want_batch(r))
+		inventory_add_namespaces(r->batch, &all);
+	netns_list_free(&all);
+}
+
+int recorder_init(struct recorder *r, struct skbox_error *err)
+{
 	struct probes *p = r->probes;
 	int rc;
 
@@ -262,11 +275,7 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 	inventory_add_start(r->batch, r->config, p);
 	inventory_add_probes(r->batch, p);
 	put_batch(r); /* what a file is comes out at once, even if nothing else ever does */
-	want_batch(r);
-	/* names of namespaces help, but a recording without them is one: errors are not the user's */
-	if (!netns_list_scan(&all, NULL) || all.n)
-		inventory_add_namespaces(r->batch, &all);
-	netns_list_free(&all);
+	describe_places(r);
 	put_batch(r);
 	return 0;
 }
@@ -324,6 +333,8 @@ static void loop(struct recorder *r)
 		}
 		if (now >= r->next_clock && want_batch(r)) {
 			inventory_add_clock(r->batch);
+			if (!r->batch_since)
+				r->batch_since = now;
 			r->next_clock = now + CLOCK_EVERY_MS * MS;
 		}
 		step_sockets(r, now);
@@ -378,6 +389,7 @@ int recorder_run(struct recorder *r, struct skbox_error *err)
 	while (r->dumper && sock_dumper_step(r->dumper, err) > 0)
 		wait_for(r, IDLE_MIN_US);
 	dump_all(r, "stop");
+	describe_places(r); /* what was made meanwhile */
 	add_losses(r, inventory_now_ns());
 	if (want_batch(r))
 		inventory_add_end(r->batch, r->probes, r->reason);
