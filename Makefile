@@ -127,6 +127,7 @@ bench:
 	$(Q)tests/bench/run
 bless: skbox
 	$(Q)tests/golden/golden --bless $(B)/skbox '$(NAME)' tests/golden/*.tests
+	$(Q)tests/readme --bless README.md
 
 install: skbox skbox-capture
 	install -d $(DESTDIR)$(PREFIX)/bin

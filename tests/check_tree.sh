@@ -42,7 +42,7 @@ fi
 
 git ls-files -co --exclude-standard 2>/dev/null | grep -E '(\.[ch]|\.def|\.sh|\.py|(^|/)Makefile)$|^\.ci/run$|^tests/(run|deps)$|^demo/run$' |
 	while read -r file; do
-		[ ! -f "$file" ] || head -n 3 "$file" | grep -q 'SPDX-License-Identifier: BSD-2-Clause' || echo "$file"
+		[ ! -f "$file" ] || grep -q 'SPDX-License-Identifier: BSD-2-Clause' <<<"$(head -n 3 "$file")" || echo "$file"
 	done | verdict "every source file names its licence"
 
 # Promises belong into issues. (The words are written so that this file does not find itself.)
