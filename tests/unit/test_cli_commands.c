@@ -216,16 +216,41 @@ static void sort_is_that_of_retis(void **state)
 	is_expected("current-101", "sorted.json");
 }
 
+/* Two series of two events, the second of each a drop. */
+static void make_series(const char *name)
+{
+	struct buf b = {0};
+
+	for (int i = 1; i <= 2; i++) {
+		for (int n = 0; n < 2; n++)
+			buf_printf(
+				&b,
+				"%s{\"common\":{\"timestamp\":%d},\"kernel\":{\"symbol\":\"s%d\","
+				"\"probe_type\":\"kprobe\"},\"tracking\":{\"skb\":{\"orig_head\":%"
+				"d,"
+				"\"timestamp\":%d,\"skb\":1},\"idx\":%d}%s}",
+				n ? "," : "[", i * 10 + n, i, i, i * 10, n,
+				n ? ",\"skb-drop\":{\"drop_reason\":\"X\"}" : "");
+		buf_str(&b, "]\n");
+	}
+	write_file(name, b.p, b.len);
+	buf_free(&b);
+}
+
 static void filters_begin_series_anew(void **state)
 {
-	/* the first event of most series is left out: the next one stands in its place */
-	assert_int_equal(run("sort @c.json -o @s.skbx"), 0);
-	assert_int_equal(run("print --format single-line --drops @s.skbx"), 0);
-	assert_true(count("drop (reason") > 10);
-	assert_true(text()[0] != ' ');
-	for (const char *p = text(); (p = strstr(p, "\n\n")); p++)
-		assert_true(p[2] != ' ');
-	assert_null(strstr(text(), "collected with"));
+	make_series("two.json");
+	assert_int_equal(run("print --format single-line @two.json"), 0);
+	assert_string_equal(
+		text(), "10 [k] s1 #a0000000000000001 (skb 1) n 0\n"
+			"  \u21b3 11 [k] s1 #a0000000000000001 (skb 1) n 1 drop (reason X)\n\n"
+			"20 [k] s2 #140000000000000002 (skb 1) n 0\n"
+			"  \u21b3 21 [k] s2 #140000000000000002 (skb 1) n 1 drop (reason X)\n\n");
+	/* the first of each series is left out: the next one stands in its place */
+	assert_int_equal(run("print --format single-line --drops @two.json"), 0);
+	assert_string_equal(text(),
+			    "11 [k] s1 #a0000000000000001 (skb 1) n 1 drop (reason X)\n\n"
+			    "21 [k] s2 #140000000000000002 (skb 1) n 1 drop (reason X)\n\n");
 }
 
 static void a_filter_leaves_the_startup_event_out(void **state)
@@ -264,6 +289,10 @@ static void cut_keeps_the_inventory(void **state)
 	assert_int_equal(run("print --format single-line @cut.skbx"), 0);
 	assert_int_equal(count("net:a"), 3); /* with the loss */
 	assert_int_equal(count("net:b"), 0);
+	/* what was lost elsewhere stays known */
+	assert_int_equal(run("cut --probe net:b -o @cut.skbx @own.skbx"), 0);
+	assert_int_equal(run("info @cut.skbx"), 0);
+	assert_non_null(strstr(text(), "\nlost        7\n"));
 }
 
 static void info_tells_the_same_of_a_pipe(void **state)
@@ -333,6 +362,15 @@ static void pretty_is_the_same_json(void **state)
 		assert_int_equal(out.p[i], compact.p[at++]);
 	}
 	buf_free(&compact);
+
+	/* a series is one value, whose events stand one level deeper */
+	make_series("two.json");
+	assert_int_equal(run("json --shape retis-1.6 --pretty @two.json"), 0);
+	assert_non_null(
+		strstr(text(), "[\n  {\n    \"common\": {\n      \"timestamp\": 10\n    },"));
+	assert_non_null(
+		strstr(text(), "\n  },\n  {\n    \"common\": {\n      \"timestamp\": 11\n"));
+	assert_non_null(strstr(text(), "\n  }\n]\n[\n  {\n"));
 }
 
 static void exit_codes(void **state)
@@ -381,6 +419,8 @@ static void a_failed_cut_leaves_nothing(void **state)
 	make_recording("own.skbx");
 	write_file("old.skbx", "old", 3);
 	assert_int_equal(run("cut @own.skbx @nothing -o @old.skbx"), 2);
+	/* one that shows as no input only when it is its turn */
+	assert_int_equal(run("cut @own.skbx @. -o @old.skbx"), 2);
 	load_file("old.skbx", &out);
 	assert_int_equal(out.len, 3);
 }
