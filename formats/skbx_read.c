@@ -129,10 +129,26 @@ static void count_frame(struct skbx_reader *r, uint32_t compressed, uint32_t raw
 	r->n_frames++;
 }
 
+/*
+ * As many bytes as the block header at the current place has, or, where none begins, as the longest
+ * one could have: a pipe is not waited for longer than for the block that is being written.
+ */
+static int64_t window_header(struct skbx_reader *r)
+{
+	int64_t got = window(r, FRAME_PREFIX_BYTES);
+	uint64_t size = FRAME_BLOCK_MAX;
+
+	if (got < FRAME_PREFIX_BYTES)
+		return got;
+	if (frame_le32(here(r)) == FRAME_BLOCK_MAGIC)
+		size = (uint64_t)frame_le32(here(r) + 4) + FRAME_PREFIX_BYTES;
+	return window(r, size < FRAME_BLOCK_MAX ? (size_t)size : FRAME_BLOCK_MAX);
+}
+
 /* Reads the file header at the current place, or what stands behind a damaged one. */
 static int read_header(struct skbx_reader *r, struct skbox_error *err)
 {
-	int64_t got = window(r, SKBX_HEADER_BYTES + FRAME_BLOCK_MAX);
+	int64_t got = window(r, SKBX_HEADER_BYTES);
 	struct frame_block first;
 	int ret;
 
@@ -147,6 +163,10 @@ static int read_header(struct skbx_reader *r, struct skbox_error *err)
 	if (ret) {
 		/* the first block stands behind it, and knows the file's id too */
 		damage(r, r->at, "file header is damaged");
+		got = window(r, SKBX_HEADER_BYTES + FRAME_BLOCK_MAX);
+		if (got < 0)
+			return error_set(err, (int)got, r->at, "cannot read: %s",
+					 strerror(-(int)got));
 		ret = frame_get_block(&first, here(r) + SKBX_HEADER_BYTES,
 				      (size_t)got - SKBX_HEADER_BYTES);
 		if (ret <= 0 || first.sum.offset != SKBX_HEADER_BYTES || first.sum.seq)
@@ -456,7 +476,7 @@ int skbx_read(struct skbx_reader *r, struct ev_batch *batch, struct skbox_error 
 {
 	ev_batch_clear(batch);
 	while (!r->ended) {
-		int64_t got = window(r, FRAME_BLOCK_MAX);
+		int64_t got = window_header(r);
 		int ret;
 
 		if (got < 0)
