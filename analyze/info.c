@@ -238,6 +238,7 @@ static int info_run(int argc, char **argv)
 		n = 1;
 	}
 	terminal_open(&out, !c.json);
+	out.json = c.json;
 	for (int i = 0; i < n; i++) {
 		struct info o = {.rows = ev_batch_new()};
 

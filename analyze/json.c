@@ -172,6 +172,7 @@ static int export(struct exporter *x)
 	int rc;
 
 	terminal_open(&x->out, true);
+	x->out.json = true;
 	do
 		rc = source_next(x->source, &batch);
 	while (rc > 0 && put_batch(x, batch));

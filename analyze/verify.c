@@ -22,7 +22,7 @@ struct verification {
 	const char *name;
 	bool json, event_file;
 	size_t begun_at; /* in out */
-	uint64_t damaged, events, blocks, bytes, unknown;
+	uint64_t damaged, events, blocks, bytes, unknown, unknown_keys;
 	bool finished;
 };
 
@@ -67,6 +67,9 @@ static void end(struct verification *v)
 			buf_printf(out, ",\"blocks\":%llu,\"finished\":%s,\"unknown\":%llu",
 				   (unsigned long long)v->blocks, v->finished ? "true" : "false",
 				   (unsigned long long)v->unknown);
+		else
+			buf_printf(out, ",\"unknown_keys\":%llu",
+				   (unsigned long long)v->unknown_keys);
 		buf_str(out, "}\n");
 		return;
 	}
@@ -84,6 +87,9 @@ static void end(struct verification *v)
 		buf_str(out, "; the recording was not finished");
 	if (v->unknown)
 		buf_printf(out, "; %llu parts of a newer format", (unsigned long long)v->unknown);
+	if (v->unknown_keys)
+		buf_printf(out, "; %llu keys that are not known",
+			   (unsigned long long)v->unknown_keys);
 	buf_u8(out, '\n');
 }
 
@@ -109,6 +115,7 @@ static int verify_input(struct verification *v, char *path)
 	v->events = status->events;
 	v->blocks = status->blocks;
 	v->unknown = status->unknown;
+	v->unknown_keys = status->unknown_keys;
 	v->event_file = status->event_files > 0;
 	v->finished = !status->unfinished;
 	v->bytes = status->bytes;
@@ -135,6 +142,7 @@ static int verify_run(int argc, char **argv)
 		n = 1;
 	}
 	terminal_open(&out, false);
+	out.json = c.json;
 	for (int i = 0; i < n; i++) {
 		struct verification v = {.out = &out, .json = c.json};
 

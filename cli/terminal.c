@@ -108,13 +108,49 @@ static void start_pager(struct terminal_out *o)
 
 void terminal_open(struct terminal_out *o, bool paged)
 {
-	*o = (struct terminal_out){.fd = STDOUT_FILENO};
-	if (paged && isatty(STDOUT_FILENO))
+	*o = (struct terminal_out){.fd = STDOUT_FILENO, .is_terminal = isatty(STDOUT_FILENO)};
+	if (paged && o->is_terminal)
 		start_pager(o);
+}
+
+/* The code point at p when it drives a terminal, and its length; 0: it does not. */
+static uint32_t driving(const uint8_t *p, size_t left, size_t *len)
+{
+	uint32_t c;
+
+	*len = 1;
+	if (p[0] == 0x7f)
+		return 0x7f;
+	*len = 2;
+	if (left >= 2 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+		return p[1];
+	*len = 3;
+	if (left < 3 || p[0] != 0xe2)
+		return 0;
+	c = (uint32_t)(p[0] & 0xf) << 12 | (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+	return (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+			       (c >= 0x2066 && c <= 0x2069)
+		       ? c
+		       : 0;
+}
+
+void terminal_guard_json(struct buf *out, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0, n; i < len; i += n) {
+		uint32_t c = driving(p + i, len - i, &n);
+
+		if (c) {
+			buf_printf(out, "\\u%04x", c);
+		} else {
+			n = 1;
+			buf_u8(out, p[i]);
+		}
+	}
 }
 
 bool terminal_flush(struct terminal_out *o)
 {
+	struct buf guarded = {0};
 	int rc;
 
 	if (o->buf.failed && !o->error)
@@ -123,7 +159,13 @@ bool terminal_flush(struct terminal_out *o)
 		buf_clear(&o->buf);
 		return false;
 	}
-	rc = terminal_write_all(o->fd, o->buf.p, o->buf.len);
+	if (o->json && o->is_terminal) {
+		terminal_guard_json(&guarded, o->buf.p, o->buf.len);
+		rc = guarded.failed ? -ENOMEM : terminal_write_all(o->fd, guarded.p, guarded.len);
+		buf_free(&guarded);
+	} else {
+		rc = terminal_write_all(o->fd, o->buf.p, o->buf.len);
+	}
 	o->bytes += o->buf.len;
 	buf_clear(&o->buf);
 	if (rc == -EPIPE)

@@ -30,12 +30,21 @@ struct terminal_out {
 	bool closed;    /* nobody reads any more (EPIPE): stop, it is no error */
 	pid_t pager;    /* 0: none */
 	uint64_t bytes; /* written */
+	bool is_terminal;
+	/*
+	 * What is written is JSON: what drives a terminal (DEL, C1 controls, turns of text direction), which
+	 * JSON may hold as it is, goes onto one as \u escapes.
+	 */
+	bool json;
 };
 
 enum { TERMINAL_PIECE_BYTES = 256 * 1024 };
 
 /* Standard output; through a pager when `paged` and standard output is a terminal and a pager is set. */
 void terminal_open(struct terminal_out *o, bool paged);
+/* JSON with those escapes, appended to out. */
+void terminal_guard_json(struct buf *out, const uint8_t *p, size_t len);
+
 /* Writes what is collected. False: stop producing (closed or error). */
 bool terminal_flush(struct terminal_out *o);
 

@@ -287,6 +287,21 @@ static void a_reader_that_leaves_is_no_error(void **state)
 	buf_free(&out.buf);
 }
 
+/* Nothing in a JSON string moves a cursor or turns text, and what is legible stays. */
+static void json_cannot_drive_a_terminal(void **state)
+{
+	static const char in[] =
+		"{\"k\":\"a\x7f\xc2\x9b\xc2\xa0\u00e9\u2192\u202e\u2066\u200f\xe2\x80\"}\xc2";
+	struct buf out = {0};
+
+	terminal_guard_json(&out, (const uint8_t *)in, sizeof(in) - 1);
+	buf_u8(&out, 0);
+	assert_string_equal((char *)out.p,
+			    "{\"k\":\"a\\u007f\\u009b\xc2\xa0\u00e9\u2192\\u202e\\u2066"
+			    "\\u200f\xe2\x80\"}\xc2");
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +313,7 @@ int main(void)
 		cmocka_unit_test(command_tables_are_sound),
 		cmocka_unit_test(help_is_aligned),
 		cmocka_unit_test(a_reader_that_leaves_is_no_error),
+		cmocka_unit_test(json_cannot_drive_a_terminal),
 	};
 
 	terminal_init("skbox");
