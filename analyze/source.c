@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyze/input.h"
@@ -230,6 +231,22 @@ static int check_inputs(const struct source *s)
 	return 0;
 }
 
+/* Bytes of all inputs; 0 when one of them does not tell. */
+static uint64_t total_size(const struct source *s)
+{
+	uint64_t total = 0;
+	struct stat st;
+
+	if (s->n <= 1)
+		return s->in && input_size(s->in) > 0 ? (uint64_t)input_size(s->in) : 0;
+	for (size_t i = 0; i < s->n; i++) {
+		if (stat(s->inputs[i], &st) != 0 || !S_ISREG(st.st_mode))
+			return 0;
+		total += (uint64_t)st.st_size;
+	}
+	return total;
+}
+
 int source_open(struct source **result, const struct source_options *options, char *const *inputs,
 		size_t n)
 {
@@ -251,9 +268,7 @@ int source_open(struct source **result, const struct source_options *options, ch
 	if (rc < 0)
 		goto fail;
 	if (s->options.progress)
-		terminal_progress_start(&s->progress, n <= 1 && s->in && input_size(s->in) > 0
-							      ? (uint64_t)input_size(s->in)
-							      : 0);
+		terminal_progress_start(&s->progress, total_size(s));
 	*result = s;
 	return 0;
 fail:
