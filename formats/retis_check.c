@@ -502,7 +502,7 @@ static bool check_missing(struct check *c, const struct member *m, uint64_t seen
 static bool check_object(struct check *c, const struct member *m, bool one_of)
 {
 	bool first = json_open(&c->json, '{');
-	unsigned int n = 0, last = 0, i, which;
+	unsigned int n = 0, last = 0, i, which = 0; /* which: of a tag only */
 	struct json_str key;
 	uint64_t seen = 0;
 
