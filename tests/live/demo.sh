@@ -39,3 +39,11 @@ for signal in INT TERM HUP; do
 	verdict "interrupted by SIG$signal it says so" $((status < 129)) "exit status $status: $(tail -n 2 "$work/out" | tr '\n' ' ')"
 	verdict "interrupted by SIG$signal it leaves nothing behind" $((${#left} > 0)) "$left"
 done
+
+# Without rights: one line that says why, and the shipped recording.
+setpriv --bounding-set=-all --inh-caps=-all demo/run >"$work/out" 2>&1
+verdict "without rights it ends well, too" $? "exit status $?: $(tail -n 2 "$work/out" | tr '\n' ' ')"
+[ "$(grep -c '^demo: cannot record here (.\+); replaying testdata/demo.skbx instead$' "$work/out")" = 1 ]
+verdict "one line says why it cannot record" $? "$(head -n 2 "$work/out" | tr '\n' ' ')"
+grep -q '^events *[1-9]' "$work/out"
+verdict "it shows the shipped recording" $? "no events in its output"
