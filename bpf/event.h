@@ -67,6 +67,7 @@ enum probe_feature {
 	PROBE_END = 1 << 1,   /* the packet's data may be freed behind this tracepoint */
 	PROBE_CAST = 1 << 2,  /* the kernel has bpf_rdonly_cast() (a35b9af4ec2c, 6.2) */
 	PROBE_COPY = 1 << 3,  /* and lets it make plain memory of a number (6.17) */
+	PROBE_TSO = 1 << 4,   /* the machine keeps stores in order (x86): a mark needs no barrier */
 };
 
 /*
@@ -74,13 +75,38 @@ enum probe_feature {
  * their values and drops the code that they rule out.
  */
 struct probe_config {
-	__u32 id;       /* index of the probe, in records and counters */
-	__s32 skb;      /* which argument is the struct sk_buff */
-	__s32 reason;   /* which one the drop reason; -1: none */
-	__u32 snaplen;  /* SNAPLEN_MIN to SNAPLEN_MAX */
-	__u32 features; /* PROBE_ bits */
-	__u32 cpus;     /* counters a probe, rings */
+	__u32 id;         /* index of the probe, in records and counters */
+	__s32 skb;        /* which argument is the struct sk_buff */
+	__s32 reason;     /* which one the drop reason; -1: none */
+	__u32 snaplen;    /* SNAPLEN_MIN to SNAPLEN_MAX */
+	__u32 features;   /* PROBE_ bits */
+	__u32 cpus;       /* counters a probe */
+	__u32 rings;      /* ring areas; a processor uses number cpu % rings */
+	__u32 ring_bytes; /* of each area, a power of two */
+	__u64 secret;     /* see struct ring_area */
 };
+
+/*
+ * A ring of our own in an array map that the recorder maps (from 5.12 on, for the compare-and-swap;
+ * older kernels: their ring buffer). head and tail count bytes and only grow. A record takes
+ * RING_SPACE(caplen) bytes at data[at & (ring_bytes - 1)]: a mark, then struct record; it may go on
+ * behind ring_bytes, where there is room for the largest one. It is whole when its mark is
+ * RING_MARK(at, secret): old bytes, packets among them, cannot look like that by chance or on purpose.
+ */
+struct ring_area {
+	__u64 head; /* reserved so far, by the programs */
+	__u64 pad0[7];
+	__u64 tail; /* given back so far, by the recorder */
+	__u64 pad1[7];
+	__u8 data[];
+};
+_Static_assert(sizeof(struct ring_area) == 128, "head and tail in cache lines of their own");
+
+enum { RING_MARK_BYTES = 8, RING_ALIGN = 64 /* what a copy of packet bytes is rounded up to */ };
+#define RING_SPACE(caplen)                                                                         \
+	(RING_MARK_BYTES + sizeof(struct record) +                                                 \
+	 (((caplen) + RING_ALIGN - 1) & ~(__u64)(RING_ALIGN - 1)))
+#define RING_MARK(at, secret) (((at) + 1) ^ (secret))
 
 /* An array map of probes * cpus of these, at [id * cpus + cpu]. */
 struct probe_counters {

@@ -16,18 +16,6 @@
 
 const volatile struct probe_config config;
 
-/* One ring a processor: no lock is shared. Sizes are set before loading. */
-struct ring {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(values, struct ring);
-} rings SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -38,6 +26,7 @@ struct {
 /* Gives a number a kernel type, so that it is read without a helper's call. */
 extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 
+#include "bpf/ring.h"
 #include "bpf/track.h"
 
 #define ARG(n)                                                                                     \
@@ -87,34 +76,6 @@ static __always_inline __u64 as_number(const void *p)
 
 	asm volatile("%0 = -%0\n%0 = -%0" : "+r"(v));
 	return v;
-}
-
-/*
- * Room for a record with caplen bytes of packet. A reservation's size must be a constant, hence the
- * classes; those that the snap length rules out are not in the loaded program.
- */
-static __always_inline struct record *record_reserve(__u32 cpu, __u64 caplen)
-{
-	struct record *r = NULL;
-	void *ring = bpf_map_lookup_elem(&rings, &cpu);
-
-	if (!ring)
-		goto lost;
-	if (caplen <= 128)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 128, 0);
-	else if (caplen <= 256)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 256, 0);
-	else if (config.snaplen > 256 && caplen <= 1536)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 1536, 0);
-	else if (config.snaplen > 1536 && caplen <= 4096)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 4096, 0);
-	else if (config.snaplen > 4096 && caplen <= SNAPLEN_MAX)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + SNAPLEN_MAX, 0);
-	if (r)
-		return r;
-lost:
-	record_lost(cpu);
-	return NULL;
 }
 
 /*
@@ -169,17 +130,32 @@ static __always_inline void copy_64(__u64 *to, const __u64 *from)
 #define READ_NAME(to, from) bpf_probe_read_kernel(to, 16, &(from)->name)
 #include "bpf/record.h"
 
-/* The targets named here are replaced by those of the probes. */
+/*
+ * The targets named here are replaced by those of the probes. Of each program one with the kernel's
+ * ring buffer, without an instruction that kernels before 5.12 do not know.
+ */
 SEC("tp_btf/netif_receive_skb")
 int probe_btf(__u64 *ctx)
 {
-	return record_btf(ctx);
+	return record_btf(ctx, true);
+}
+
+SEC("tp_btf/netif_receive_skb")
+int probe_btf_old(__u64 *ctx)
+{
+	return record_btf(ctx, false);
 }
 
 SEC("raw_tp/netif_receive_skb")
 int probe_raw(__u64 *ctx)
 {
-	return record_raw(ctx);
+	return record_raw(ctx, true);
+}
+
+SEC("raw_tp/netif_receive_skb")
+int probe_raw_old(__u64 *ctx)
+{
+	return record_raw(ctx, false);
 }
 
 SEC("tp_btf/consume_skb")

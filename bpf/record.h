@@ -235,11 +235,11 @@ static __always_inline void VARIANT(end_packet)(struct sk_buff *skb, __u64 head)
 	track_forget(head);
 }
 
-static __always_inline int VARIANT(record)(__u64 *ctx)
+static __always_inline int VARIANT(record)(__u64 *ctx, const bool own_ring)
 {
 	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
 	struct VARIANT(layout) l = {};
-	__u64 now = bpf_ktime_get_ns(), head;
+	__u64 now = bpf_ktime_get_ns(), mark = 0, head;
 	__u32 cpu = bpf_get_smp_processor_id(), has, inner;
 	struct record *r;
 
@@ -251,9 +251,11 @@ static __always_inline int VARIANT(record)(__u64 *ctx)
 	/* kept in a register as 64 bits: what the size class says of it must reach the copy below */
 	__u64 caplen = l.caplen;
 	asm volatile("" : "+r"(caplen));
-	r = record_reserve(cpu, caplen);
-	if (!r)
+	r = own_ring ? area_reserve(cpu, caplen, &mark) : ring_reserve(cpu, caplen);
+	if (!r) {
+		record_lost(cpu);
 		goto end;
+	}
 	r->time = now;
 	r->skb = (__u64)skb;
 	r->probe = config.id;
@@ -280,7 +282,10 @@ static __always_inline int VARIANT(record)(__u64 *ctx)
 		r->track_head = r->track_time = 0;
 	}
 	r->has = has;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	if (own_ring)
+		area_commit(r, mark);
+	else
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 end:
 	if (config.features & PROBE_END && head)
 		VARIANT(end_packet)(skb, head);

@@ -28,6 +28,8 @@ static const struct option_row rows[] = {
 	OPTION(SIZE, config, buffer, "buffer", 0, "SIZE",
 	       "memory of the rings of all processors (default 64M)", .min = 4096,
 	       .max = UINT64_C(1) << 36),
+	OPTION(FLAG, config, compat, "compat", 0, NULL,
+	       "use only what old kernels offer: raw tracepoints, the kernel's ring buffer"),
 	OPTION_PARAGRAPH("Sockets:"),
 	OPTION(TIME, config, sockets_ns, "sockets", 0, "PERIOD",
 	       "snapshots of TCP sockets each PERIOD, beside those at start and end",

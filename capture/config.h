@@ -13,7 +13,7 @@ struct config {
 	const char *out;                  /* NULL: events are printed */
 	const char *list_probes;
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
-	bool force, print, no_sockets, single_line, utc;
+	bool compat, force, print, no_sockets, single_line, utc;
 	int format;
 	char **command; /* NULL at its end; NULL: none */
 	char *cmdline;  /* argv, joined; owned */

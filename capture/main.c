@@ -105,8 +105,10 @@ static int record(const struct config *c, struct command *command, int signal_fd
 				    .print = c->print,
 				    .single_line = c->single_line,
 				    .utc = c->utc};
-	struct probe_options po = {
-		.snaplen = (uint32_t)c->snaplen, .buffer = c->buffer, .track = true};
+	struct probe_options po = {.snaplen = (uint32_t)c->snaplen,
+				   .buffer = c->buffer,
+				   .track = true,
+				   .compat = c->compat};
 	int rc = tracepoints_init(&kernel, err);
 
 	if (!rc)

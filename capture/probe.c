@@ -10,11 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "bpf/record.skel.h"
 
-enum { LOG_BYTES = 256 * 1024, RING_MIN_BYTES = 4096 };
+enum {
+	LOG_BYTES = 256 * 1024,
+	RING_MIN_BYTES = 4096,
+	RING_MIN_RECORDS = 4,
+	RING_MAX_BYTES = 1 << 28, /* the verifier follows offsets up to 2^29 only */
+};
 
 /* Tracepoints behind which the data of a packet may be freed. */
 static const char *const end_names[] = {"kfree_skb", "consume_skb"};
@@ -23,6 +29,17 @@ static bool is_end(const struct tracepoint *tp)
 {
 	return !strcmp(tp->group, "skb") &&
 	       (!strcmp(tp->name, end_names[0]) || !strcmp(tp->name, end_names[1]));
+}
+
+size_t probes_ring_stride(const struct probes *p)
+{
+	/* room behind the end for the largest record that begins before it */
+	return sizeof(struct ring_area) + p->ring_bytes + RING_SPACE(SNAPLEN_MAX);
+}
+
+int probes_areas_fd(const struct probes *p)
+{
+	return bpf_map__fd(p->bpf->maps.areas);
 }
 
 int probes_init(struct probes *p, const struct tracepoints *kernel, struct skbox_error *err)
@@ -180,38 +197,94 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
-static int make_rings(struct probes *p, uint64_t buffer, struct skbox_error *err)
+/* How many rings and how large: powers of two that hold some records of the largest kind each. */
+static void size_rings(struct probes *p, const struct probe_options *o)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN), page = sysconf(_SC_PAGESIZE);
 	size_t size = page > RING_MIN_BYTES ? (size_t)page : RING_MIN_BYTES;
 
 	p->rings = online < 1 ? 1 : online > (long)p->cpus ? p->cpus : (uint32_t)online;
-	while (size * 2 * p->rings <= buffer && size < (1u << 30))
+	while (size < RING_MIN_RECORDS * RING_SPACE(o->snaplen))
+		size *= 2;
+	while (size * 2 * p->rings <= o->buffer && size < RING_MAX_BYTES)
 		size *= 2;
 	p->ring_bytes = size;
+}
+
+/* Whether programs can compare and swap (5ffa25502b5a, 5.12). */
+static bool has_cmpxchg(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .src_reg = BPF_REG_1,
+		 .off = -8,
+		 .imm = BPF_CMPXCHG},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "skbox_try", "Dual BSD/GPL", insns,
+			       sizeof(insns) / sizeof(insns[0]), NULL);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int ring_error(int rc, size_t size, struct skbox_error *err)
+{
+	if (rc == -EPERM)
+		return error_set(
+			err, rc, 0,
+			"the kernel does not let us make BPF maps: recording needs root, or "
+			"the capabilities BPF, PERFMON and NET_ADMIN");
+	return error_set(err, rc, 0, "making a ring of %zu bytes: %s%s", size, strerror(-rc),
+			 rc == -EINVAL ? " (ring buffers need Linux 5.8)" : "; see --buffer");
+}
+
+static int make_kernel_rings(struct probes *p, struct skbox_error *err)
+{
 	p->ring_fds = malloc(p->rings * sizeof(*p->ring_fds));
 	if (!p->ring_fds)
-		return error_set(err, -ENOMEM, 0, "no memory");
+		return error_set(err, -ENOMEM, 0, "out of memory");
 	for (uint32_t i = 0; i < p->rings; i++)
 		p->ring_fds[i] = -1;
 	for (uint32_t i = 0; i < p->rings; i++) {
 		p->ring_fds[i] = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "skbox_ring", 0, 0,
-						(uint32_t)size, NULL);
-		if (p->ring_fds[i] < 0) {
-			int rc = -errno;
-
-			if (rc == -EPERM)
-				return error_set(err, rc, 0,
-						 "the kernel does not let us make BPF maps: "
-						 "recording needs root, or "
-						 "the capabilities BPF, PERFMON and NET_ADMIN");
-			return error_set(err, rc, 0, "making a ring of %zu bytes: %s%s", size,
-					 strerror(-rc),
-					 rc == -EINVAL ? " (ring buffers need Linux 5.8)"
-						       : "; see --buffer");
-		}
+						(uint32_t)p->ring_bytes, NULL);
+		if (p->ring_fds[i] < 0)
+			return ring_error(-errno, p->ring_bytes, err);
 	}
 	return 0;
+}
+
+/* The template that a probe's program is copied from. */
+static struct bpf_program *template_of(const struct record_bpf *b, bool internal, bool btf,
+				       bool own)
+{
+	if (internal)
+		return btf ? b->progs.end_btf : b->progs.end_raw;
+	if (own)
+		return btf ? b->progs.probe_btf : b->progs.probe_raw;
+	return btf ? b->progs.probe_btf_old : b->progs.probe_raw_old;
+}
+
+static int size_maps(const struct probes *p, struct record_bpf *b)
+{
+	bpf_map__set_max_entries(b->maps.counters, (uint32_t)p->n * p->cpus);
+	bpf_map__set_map_flags(b->maps.counters, BPF_F_MMAPABLE);
+	bpf_map__set_autocreate(b->maps.rings, !p->own_rings);
+	bpf_map__set_autocreate(b->maps.areas, p->own_rings);
+	if (p->own_rings) {
+		bpf_map__set_max_entries(b->maps.areas, p->rings);
+		return bpf_map__set_value_size(b->maps.areas, (uint32_t)probes_ring_stride(p));
+	}
+	bpf_map__set_max_entries(b->maps.rings, p->cpus);
+	/* before 134fede4eecf (5.10) the rings must have the size of the template's ring */
+	return bpf_map__set_inner_map_fd(b->maps.rings, p->ring_fds[0]);
 }
 
 static struct record_bpf *open_templates(struct probes *p, bool btf, bool raw)
@@ -220,17 +293,15 @@ static struct record_bpf *open_templates(struct probes *p, bool btf, bool raw)
 
 	if (!b)
 		return NULL;
-	bpf_program__set_autoload(b->progs.probe_btf, btf);
+	bpf_program__set_autoload(b->progs.probe_btf, btf && p->own_rings);
+	bpf_program__set_autoload(b->progs.probe_btf_old, btf && !p->own_rings);
 	bpf_program__set_autoload(b->progs.end_btf, btf);
-	bpf_program__set_autoload(b->progs.probe_raw, raw);
+	bpf_program__set_autoload(b->progs.probe_raw, raw && p->own_rings);
+	bpf_program__set_autoload(b->progs.probe_raw_old, raw && !p->own_rings);
 	bpf_program__set_autoload(b->progs.end_raw, raw);
 	/* no argument is the packet: the templates end at once and cost the verifier nothing */
 	b->rodata->config = (struct probe_config){.skb = -1, .reason = -1};
-	bpf_map__set_max_entries(b->maps.rings, p->cpus);
-	bpf_map__set_max_entries(b->maps.counters, (uint32_t)p->n * p->cpus);
-	bpf_map__set_map_flags(b->maps.counters, BPF_F_MMAPABLE);
-	/* before 134fede4eecf (5.10) the rings must have the size of the template's ring */
-	if (bpf_map__set_inner_map_fd(b->maps.rings, p->ring_fds[0]) || record_bpf__load(b)) {
+	if (size_maps(p, b) || record_bpf__load(b)) {
 		int rc = errno;
 
 		record_bpf__destroy(b);
@@ -240,7 +311,19 @@ static struct record_bpf *open_templates(struct probes *p, bool btf, bool raw)
 	return b;
 }
 
-static int load_templates(struct probes *p, struct skbox_error *err)
+static int give_kernel_rings(const struct probes *p, struct skbox_error *err)
+{
+	for (uint32_t cpu = 0; cpu < p->cpus; cpu++) {
+		int fd = p->ring_fds[cpu % p->rings];
+
+		if (bpf_map_update_elem(bpf_map__fd(p->bpf->maps.rings), &cpu, &fd, 0))
+			return error_set(err, -errno, 0, "giving processor %u its ring: %s", cpu,
+					 strerror(errno));
+	}
+	return 0;
+}
+
+static int load_templates(struct probes *p, bool compat, struct skbox_error *err)
 {
 	bool raw = false;
 	int rc;
@@ -248,7 +331,7 @@ static int load_templates(struct probes *p, struct skbox_error *err)
 	for (size_t i = 0; i < p->n; i++)
 		raw |= !p->v[i].tp.btf_id;
 	libbpf_set_print(keep_warning);
-	p->bpf = open_templates(p, true, raw);
+	p->bpf = compat ? NULL : open_templates(p, true, raw);
 	p->use_btf = p->bpf;
 	if (!p->bpf)
 		p->bpf = open_templates(p, false, true);
@@ -257,12 +340,10 @@ static int load_templates(struct probes *p, struct skbox_error *err)
 		return error_set(err, rc, 0, "loading into the kernel: %s%s%s", strerror(-rc),
 				 *last_warning ? ": " : "", last_warning);
 	}
-	for (uint32_t cpu = 0; cpu < p->cpus; cpu++) {
-		int fd = p->ring_fds[cpu % p->rings];
-
-		if (bpf_map_update_elem(bpf_map__fd(p->bpf->maps.rings), &cpu, &fd, 0))
-			return error_set(err, -errno, 0, "giving processor %u its ring: %s", cpu,
-					 strerror(errno));
+	if (!p->own_rings) {
+		rc = give_kernel_rings(p, err);
+		if (rc)
+			return rc;
 	}
 	p->counters = mmap(NULL, p->n * p->cpus * sizeof(*p->counters), PROT_READ, MAP_SHARED,
 			   bpf_map__fd(p->bpf->maps.counters), 0);
@@ -378,8 +459,9 @@ static int attach_copy(struct probe *probe, bool btf)
 	return 0;
 }
 
-static int load_configured(const struct probes *p, struct probe *probe, const struct probe_config *config,
-			   const struct bpf_program *from, bool btf)
+static int load_configured(const struct probes *p, struct probe *probe,
+			   const struct probe_config *config, const struct bpf_program *from,
+			   bool btf)
 {
 	close_fd(&probe->config_fd);
 	probe->config_fd = make_config(p, config);
@@ -397,6 +479,9 @@ static int start_probe(struct probes *p, struct probe *probe, const struct probe
 		.snaplen = o->snaplen,
 		.features = o->track ? PROBE_TRACK : 0,
 		.cpus = p->cpus,
+		.rings = p->rings,
+		.ring_bytes = (uint32_t)p->ring_bytes,
+		.secret = p->secret,
 	};
 	int rc;
 
@@ -406,14 +491,14 @@ static int start_probe(struct probes *p, struct probe *probe, const struct probe
 			 probe->tp.skb + 1, PROBE_ARGS_MAX);
 		return -E2BIG;
 	}
+#if defined(__x86_64__)
+	config.features |= PROBE_TSO;
+#endif
 	if (p->has_cast)
 		config.features |= PROBE_CAST | (p->no_copy ? 0 : PROBE_COPY);
 	if (o->track && is_end(&probe->tp))
 		config.features |= PROBE_END;
-	if (btf)
-		from = probe->internal ? p->bpf->progs.end_btf : p->bpf->progs.probe_btf;
-	else
-		from = probe->internal ? p->bpf->progs.end_raw : p->bpf->progs.probe_raw;
+	from = template_of(p->bpf, probe->internal, btf, p->own_rings);
 	if (!bpf_program__autoload(from)) {
 		snprintf(probe->reason, sizeof(probe->reason),
 			 "its module has no types that this kernel offers");
@@ -445,9 +530,14 @@ int probes_start(struct probes *p, const struct probe_options *o, struct skbox_e
 		rc = add_internal(p);
 	if (rc)
 		return error_set(err, rc, 0, "%s", strerror(-rc));
-	rc = make_rings(p, o->buffer, err);
+	size_rings(p, o);
+	p->own_rings = !o->compat && has_cmpxchg();
+	if (p->own_rings)
+		rc = getrandom(&p->secret, sizeof(p->secret), 0) == sizeof(p->secret) ? 0 : -EIO;
+	else
+		rc = make_kernel_rings(p, err);
 	if (!rc)
-		rc = load_templates(p, err);
+		rc = load_templates(p, o->compat, err);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < p->n; i++) {

@@ -40,13 +40,15 @@ struct probes {
 	struct probe *v;
 	size_t n;
 	struct record_bpf *bpf; /* the templates and the maps; NULL: not loaded */
-	bool has_cast; /* the kernel has bpf_rdonly_cast() */
-	bool no_copy;  /* it cannot make plain memory of a number */
+	bool has_cast;          /* the kernel has bpf_rdonly_cast() */
+	bool no_copy;           /* it cannot make plain memory of a number */
 	bool use_btf;           /* the tp_btf template could be loaded */
 	uint32_t cpus;          /* possible processors: counters a probe, slots for rings */
-	int *ring_fds;          /* cpus; a processor that is offline has another one's */
-	size_t ring_bytes;      /* of each ring */
-	uint32_t rings;         /* how many there are */
+	bool own_rings;    /* struct ring_area in the map `areas`; else the kernel's, ring_fds */
+	uint64_t secret;   /* of struct ring_area */
+	int *ring_fds;     /* cpus; a processor that is offline has another one's */
+	size_t ring_bytes; /* of each ring */
+	uint32_t rings;    /* how many there are */
 	const volatile struct probe_counters *counters; /* mapped, [probe * cpus + cpu] */
 	const volatile __u64 *evicted; /* mapped: ids that ended because the table was full */
 };
@@ -55,6 +57,7 @@ struct probe_options {
 	uint32_t snaplen;
 	uint64_t buffer; /* bytes of all rings together */
 	bool track;
+	bool compat; /* only what the oldest kernels offer: raw tracepoints, the kernel's rings */
 };
 
 /* Ended by probes_fini(): programs detached, maps gone. kernel is borrowed until then. */
@@ -78,6 +81,10 @@ int probes_start(struct probes *p, const struct probe_options *o, struct skbox_e
 
 /* Detaches: no event is made after the return. */
 void probes_stop(struct probes *p);
+
+/* Our own rings: the map with all of them, and how far one is from the next. */
+int probes_areas_fd(const struct probes *p);
+size_t probes_ring_stride(const struct probes *p);
 
 /* Reads the kernel's counters into the probes. */
 void probes_count(struct probes *p);

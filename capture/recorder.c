@@ -256,7 +256,11 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 	for (uint32_t i = 0; i < p->n; i++)
 		if (!p->v[i].internal)
 			convert_set_probe(&r->convert, i, p->v[i].symbol, p->v[i].type);
-	rc = rings_init(&r->rings, p->ring_fds, p->rings, p->ring_bytes, err);
+	if (p->own_rings)
+		rc = rings_init_areas(&r->rings, probes_areas_fd(p), p->rings, p->ring_bytes,
+				      probes_ring_stride(p), p->secret, err);
+	else
+		rc = rings_init(&r->rings, p->ring_fds, p->rings, p->ring_bytes, err);
 	if (rc)
 		return rc;
 	if (!r->config->no_sockets) {

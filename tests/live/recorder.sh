@@ -94,6 +94,11 @@ last=$(tail -n 1 "$work/err")
 told=$(sed -n 's/.* \([0-9]*\) lost.*/\1/p' <<<"$last")
 equal "tiny buffer: the last line tells the loss" "$told" "$all"
 
+flood "as on old kernels" 7101 200000 --compat
+flood "as on old kernels, tiny buffer" 7101 200000 --compat --buffer 8K
+read -r _ lost _ < <(totals "$file" net:net_dev_start_xmit)
+verdict "as on old kernels, tiny buffer: the loss is told" $((lost == 0)) "no loss with 8K of buffer"
+
 # ---- what a packet looked like ----
 $record --force -o "$file" --no-sockets -p tp:net:net_dev_start_xmit -p tp:net:netif_receive_skb -p 'tp:skb:kfree_skb' -- \
 	ip netns exec $tx "$blast" 10.71.0.2 7109 20 100 1 100 >/dev/null 2>&1
@@ -108,13 +113,29 @@ shown=$(lines -f 'udp dst port 7109' | grep -c ' net:netif_receive_skb .* if [0-
 equal "device, addresses and lengths" "$shown" 20
 inode=$(ip netns exec $rx readlink /proc/self/ns/net | tr -dc 0-9)
 equal "namespace" "$(lines -f 'udp dst port 7109' | grep ' net:netif_receive_skb ' | grep -c " ns 0x[0-9a-f]*/$inode ")" 20
-for snaplen in 40 64 300 1500; do
+for snaplen in 40 64 255 300 1500 16384 "300 --compat"; do
+	# shellcheck disable=SC2086 # an option may be with it
 	$record --force -o "$file" --no-sockets --snaplen $snaplen -p tp:net:netif_receive_skb -- \
 		ip netns exec $tx "$blast" 10.71.0.2 7101 5 1400 1 100 >/dev/null 2>&1
-	want=$((snaplen < 1442 ? snaplen : 1442))
+	want=${snaplen% *} && [ "$want" -lt 1442 ] || want=1442
 	got=$($skbox json -f 'dst host 10.71.0.2' "$file" | grep -o '"packet.len":[0-9]*,"packet.caplen":[0-9]*' | sort | uniq -c | tr -s ' ')
 	equal "snaplen $snaplen" "$got" " 5 \"packet.len\":1442,\"packet.caplen\":$want"
 done
+
+# ---- every way to read a packet gives the same ----
+for way in "" --compat "--snaplen 300"; do
+	# shellcheck disable=SC2086
+	$record --force -o "$file" --no-sockets $way -p tp:net:netif_receive_skb -- ip netns exec $tx ping -q -c 3 -i 0.2 -s 57 -p a5 10.71.0.2 >/dev/null 2>&1
+	lines -e -f 'dst host 10.71.0.2 and icmp[icmptype] == icmp-echo' | sed -n 's/^[0-9]* ([0-9]*) \[.*\] [0-9]* \(\[tp\].*\) #.* (skb [0-9a-f]*)\(.*\)/\1\2/p' | sed 's/ id [0-9]*//g; s/hash 0x[0-9a-f]* //; s/seq [0-9]*//' | sort -u >"$work/way"
+	[ -f "$work/first" ] || cp "$work/way" "$work/first"
+	equal "read ${way:-directly}" "$(wc -l <"$work/way") $(cat "$work/way")" "1 $(cat "$work/first")"
+done
+
+# ---- printed while it happens ----
+$record --force -o "$file" --no-sockets --print --format single-line -p tp:net:netif_receive_skb -- \
+	sh -c "ip netns exec $tx $blast 10.71.0.2 7101 50 64 1 1000 >/dev/null" >"$work/live" 2>/dev/null
+lines | grep -v ' skbox version ' | cmp -s - "$work/live" && [ "$(grep -c ' net:netif_receive_skb ' "$work/live")" -ge 50 ]
+verdict "live printing gives the bytes of a later print" $? "$(lines | grep -v ' skbox version ' | diff - "$work/live" | head -n 3)"
 
 # ---- TCP ----
 for address in 10.71.0.2 fd71::2; do
