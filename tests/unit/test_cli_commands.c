@@ -276,6 +276,43 @@ static void a_filter_leaves_the_startup_event_out(void **state)
 	assert_int_equal(count("[sock period]"), 3);
 }
 
+/* Blocks in which nothing can pass are skipped, and no more than that: clock and startup count. */
+static void skipped_blocks_change_nothing(void **state)
+{
+	static const char *const lines[] = {
+		"print --drops --utc ",         "print --probe rare --format single-line --utc ",
+		"print --probe kprobe:ra* ",    "json --shape retis-1.6 --drops ",
+		"sort --probe rare --count 2 ",
+	};
+	enum { MANY = 20000 };
+	struct buf b = {0}, want = {0};
+	char line[256];
+
+	buf_str(&b, "{\"common\":{\"timestamp\":1},\"startup\":{\"retis_version\":\"v1.6.0\","
+		    "\"clock_monotonic_offset\":{\"sec\":1700000000,\"nsec\":5}}}\n");
+	for (int i = 0; i < MANY; i++)
+		buf_printf(&b,
+			   "{\"common\":{\"timestamp\":%d},\"kernel\":{\"symbol\":\"%s\","
+			   "\"probe_type\":\"kprobe\"}%s}\n",
+			   1000 + i, i % 5000 == 4999 ? "rare" : "often",
+			   i == 12345 ? ",\"skb-drop\":{\"drop_reason\":\"X\"}" : "");
+	write_file("many.json", b.p, b.len);
+	buf_free(&b);
+	assert_int_equal(run("cut @many.json -o @many.skbx"), 0);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(line, sizeof(line), "%s@many.json", lines[i]);
+		assert_int_equal(run(line), 0);
+		buf_clear(&want);
+		buf_put(&want, out.p, out.len);
+		assert_true(want.len > 0);
+		snprintf(line, sizeof(line), "%s@many.skbx", lines[i]);
+		assert_int_equal(run(line), 0);
+		assert_int_equal(out.len, want.len);
+		assert_memory_equal(out.p, want.p, want.len);
+	}
+	buf_free(&want);
+}
+
 static void cut_keeps_the_inventory(void **state)
 {
 	make_recording("own.skbx");
@@ -474,6 +511,7 @@ int main(void)
 		cmocka_unit_test(sort_is_that_of_retis),
 		cmocka_unit_test(filters_begin_series_anew),
 		cmocka_unit_test(a_filter_leaves_the_startup_event_out),
+		cmocka_unit_test(skipped_blocks_change_nothing),
 		cmocka_unit_test(cut_keeps_the_inventory),
 		cmocka_unit_test(info_tells_the_same_of_a_pipe),
 		cmocka_unit_test(sockets_are_shown_once),
