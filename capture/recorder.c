@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,18 +14,25 @@
 #include "capture/inventory.h"
 
 enum {
-	PASS_RECORDS = 8192,   /* then signals and sockets get their turn */
-	BATCH_EVENTS = 4096,   /* a batch goes out when it has that many events, */
-	BATCH_BYTES = 1 << 20, /* that many bytes, */
-	BATCH_AGE_MS =
-		250, /* or an event that old: written 500 ms after it happened at the latest */
-	IDLE_MIN_US = 1000,  /* how long to sleep when nothing came, doubled */
-	IDLE_MAX_US = 10000, /* up to that */
-	HOLD_US = 1000,      /* records younger than that may still be overtaken by older ones */
+	PASS_RECORDS = 8192, /* then signals and sockets get their turn */
+
+	/* a batch goes out when it has that much, or an event that old: written in 500 ms at most */
+	BATCH_EVENTS = 4096,
+	BATCH_BYTES = 1 << 20,
+	BATCH_AGE_MS = 250,
+
+	/* how long to sleep when nothing came, doubled up to the second */
+	IDLE_MIN_US = 1000,
+	IDLE_MAX_US = 10000,
+
+	HOLD_US = 1000, /* records younger than that may still be overtaken by older ones */
 	LOSS_EVERY_MS = 500,
 	CLOCK_EVERY_MS = 10000,
-	DETACH_US =
-		5000, /* programs that still run when the last probe is detached are done by then */
+
+	NICE = -10,
+
+	/* programs that still run when the last probe is detached are done by then */
+	DETACH_US = 5000,
 	DRAIN_TRIES = 20,
 };
 #define US UINT64_C(1000)
@@ -248,6 +256,11 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 	struct probes *p = r->probes;
 	int rc;
 
+	/*
+	 * A busy machine is when recordings matter: a little ahead of others, so that the rings are
+	 * emptied in time. Ours alone, the command was made before; without the right, without.
+	 */
+	setpriority(PRIO_PROCESS, 0, NICE);
 	dropnames_init(&r->drops, p->kernel->vmlinux);
 	r->counters = calloc(p->n * p->cpus, sizeof(*r->counters));
 	r->skipped = calloc(p->n, sizeof(*r->skipped));
