@@ -72,11 +72,12 @@ static void put_fastopen(struct buf *out, struct cursor *c, size_t len)
 	}
 	DISSECT_LIT(out, " cookie ");
 	for (size_t i = 0; i < len; i++) {
-		DISSECT_LIT(out, "0x");
-		if (cursor_left(c))
-			buf_hex(out, cursor_u8(c)); /* not padded */
-		else
+		if (!cursor_left(c)) {
 			DISSECT_LIT(out, "??");
+			continue;
+		}
+		DISSECT_LIT(out, "0x");
+		buf_hex(out, cursor_u8(c)); /* not padded */
 	}
 }
 
