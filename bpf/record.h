@@ -77,7 +77,9 @@ static __always_inline bool VARIANT(put_bytes)(struct record *r, __u64 from, __u
 	__u64 *to = (__u64 *)r->data;
 	const __u64 *bytes;
 
-	if (!caplen)
+	/* told again where it counts: 6.1 forgets what it knew of a value that was on the stack */
+	asm volatile("" : "+r"(caplen));
+	if (!caplen || caplen > SNAPLEN_MAX)
 		return false;
 	if (!(config.features & PROBE_COPY) || config.snaplen > COPY_MAX)
 		return !bpf_probe_read_kernel(r->data, caplen, (void *)from);
