@@ -332,6 +332,10 @@ int source_finish(struct source *s)
 	if (st->unknown)
 		terminal_error("note: %llu parts of a newer format were left out",
 			       (unsigned long long)st->unknown);
+	if (st->unknown_keys && !s->options.damage)
+		terminal_error("note: %llu key%s not known and left out",
+			       (unsigned long long)st->unknown_keys,
+			       st->unknown_keys == 1 ? " was" : "s were");
 	if (st->damaged && !s->options.damage)
 		terminal_error("%llu damaged place%s passed over", (unsigned long long)st->damaged,
 			       st->damaged == 1 ? " was" : "s were");
