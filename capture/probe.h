@@ -2,8 +2,9 @@
 /*
  * Probes: from what was asked for to programs that run in the kernel. One template is loaded
  * through libbpf, which adapts it to the kernel; each probe gets a copy of its instructions with
- * constants of its own. Another kind of probe (kprobe, fentry) is a row in probe.c's table of
- * kinds: how its names are found, and how a copy is attached.
+ * constants of its own. Where other kinds (kprobe, fentry) come in: probes_add() finds what a name
+ * means, template_of() says which program, attach_copy() how it gets there; the program's body
+ * takes its arguments through probe_arg() only.
  */
 #ifndef CAPTURE_PROBE_H
 #define CAPTURE_PROBE_H
