@@ -184,7 +184,8 @@ static struct sock_filter random_insn(size_t rest)
 	} else if (BPF_CLASS(f.code) == BPF_JMP) {
 		f.code = BPF_MISC | BPF_TAX;
 	}
-	if (f.code == BPF_ST || f.code == BPF_STX || BPF_MODE(f.code) == BPF_MEM)
+	if (f.code == BPF_ST || f.code == BPF_STX || f.code == (BPF_LD | BPF_MEM) ||
+	    f.code == (BPF_LDX | BPF_MEM))
 		f.k %= BPF_MEMWORDS;
 	if ((f.code == (BPF_ALU | BPF_DIV | BPF_K) || f.code == (BPF_ALU | BPF_MOD | BPF_K)) &&
 	    !f.k)
