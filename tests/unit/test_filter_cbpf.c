@@ -187,6 +187,9 @@ static struct sock_filter random_insn(size_t rest)
 	if (f.code == BPF_ST || f.code == BPF_STX || f.code == (BPF_LD | BPF_MEM) ||
 	    f.code == (BPF_LDX | BPF_MEM))
 		f.k %= BPF_MEMWORDS;
+	if (BPF_CLASS(f.code) == BPF_ALU &&
+	    (BPF_OP(f.code) == BPF_LSH || BPF_OP(f.code) == BPF_RSH) && BPF_SRC(f.code) == BPF_K)
+		f.k %= 32; /* beyond, libpcap does what the C compiler made of it */
 	if ((f.code == (BPF_ALU | BPF_DIV | BPF_K) || f.code == (BPF_ALU | BPF_MOD | BPF_K)) &&
 	    !f.k)
 		f.k = 3;
@@ -267,6 +270,27 @@ static void test_large(void **state)
 	}
 }
 
+/* By a constant as by a register: nothing is left. */
+static void test_wide_shifts(void **state)
+{
+	static const uint32_t by[] = {31, 32, 33, 64, 0xffffffff};
+	const struct packet k = {.len = 60, .caplen = 60};
+	struct skbox_error err = {0};
+
+	for (size_t i = 0; i < 5; i++) {
+		const struct sock_filter prog[] = {
+			{.code = BPF_LD | BPF_IMM, .k = 1},
+			{.code = BPF_ALU | BPF_LSH | BPF_K, .k = by[i]},
+			{.code = BPF_RET | BPF_A},
+		};
+		struct filter_code c;
+
+		assert_int_equal(build(prog, 3, &c, 0, &err), 0);
+		assert_int_equal(run(&c, &k), by[i] < 32);
+		filter_code_free(&c);
+	}
+}
+
 static void test_invalid(void **state)
 {
 	static const struct sock_filter bad[] = {
@@ -313,9 +337,8 @@ static void test_invalid(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_expressions),
-		cmocka_unit_test(test_random_programs),
-		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_expressions), cmocka_unit_test(test_random_programs),
+		cmocka_unit_test(test_large),       cmocka_unit_test(test_wide_shifts),
 		cmocka_unit_test(test_invalid),
 	};
 
