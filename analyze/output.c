@@ -14,8 +14,8 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 
-/* When events that were added one by one are written: the size of a good block. */
-enum { BATCH_EVENTS = 4096, BATCH_BYTES = 1024 * 1024 };
+/* Events that were added one by one are written when there are as many as a block holds: the more, the smaller. */
+enum { BATCH_EVENTS = 8192, BATCH_BYTES = 8 << 20 };
 
 /* The unfinished file, for a signal that ends the program. One output at a time. */
 static const char *volatile unfinished;
