@@ -12,6 +12,7 @@
 #include "cli/terminal.h"
 
 static const char *const formats[] = {"multi-line", "single-line", NULL};
+static const char *const layouts[] = {"classic", "current", NULL};
 
 static const struct option_row rows[] = {
 	OPTION(STRING, config, out, "out", 'o', "FILE",
@@ -45,7 +46,10 @@ static const struct option_row rows[] = {
 	       "print events, too; the default without --out"),
 	OPTION(CHOICE, config, format, "format", 0, "FORMAT",
 	       "of --print: multi-line or single-line", .choices = formats),
-	OPTION(FLAG, config, utc, "utc", 0, NULL, "--print times as dates"),
+	OPTION(CHOICE, config, layout, "layout", 0, "LAYOUT",
+	       "of --print: classic (default) or current, as for skbox print", .choices = layouts),
+	OPTION(FLAG, config, text.utc, "utc", 0, NULL, "--print times as dates"),
+	OPTION(FLAG, config, text.link_layer, NULL, 'e', NULL, "--print the link layer"),
 	OPTION_BEHIND_DASHES("COMMAND ARG...",
 			     "record as long as the command runs; its exit status is ours"),
 };
@@ -135,7 +139,8 @@ enum config_result config_parse(struct config *c, int argc, char **argv)
 		c->command = argv + rest;
 	if (!c->out)
 		c->print = true;
-	c->single_line = c->format == 1;
+	c->text.single_line = c->format == 1;
+	c->text.current = c->layout == 1;
 	return is_consistent(c) ? CONFIG_RUN : CONFIG_WRONG;
 }
 

@@ -7,16 +7,18 @@
 #include <stdint.h>
 
 #include "cli/options.h"
+#include "formats/text.h"
 
 struct config {
 	struct option_list probes, netns; /* netns: none: ours */
 	const char *out;                  /* NULL: events are printed */
 	const char *list_probes;
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
-	bool compat, force, print, no_sockets, single_line, utc;
-	int format;
-	char **command; /* NULL at its end; NULL: none */
-	char *cmdline;  /* argv, joined; owned */
+	bool compat, force, print, no_sockets;
+	struct text_options text; /* of --print */
+	int format, layout;       /* index of the choices */
+	char **command;           /* NULL at its end; NULL: none */
+	char *cmdline;            /* argv, joined; owned */
 };
 
 enum config_result { CONFIG_RUN, CONFIG_DONE, CONFIG_WRONG };

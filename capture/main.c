@@ -100,11 +100,8 @@ static int record(const struct config *c, struct command *command, int signal_fd
 	struct probes probes = {0};
 	struct recorder r = {
 		.config = c, .probes = &probes, .command = command, .signal_fd = signal_fd};
-	struct output_options oo = {.path = c->out,
-				    .force = c->force,
-				    .print = c->print,
-				    .single_line = c->single_line,
-				    .utc = c->utc};
+	struct output_options oo = {
+		.path = c->out, .force = c->force, .print = c->print, .text = c->text};
 	struct probe_options po = {.snaplen = (uint32_t)c->snaplen,
 				   .buffer = c->buffer,
 				   .track = true,

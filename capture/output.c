@@ -15,7 +15,7 @@
 
 struct output {
 	int fd; /* of the event file; -1: none */
-	bool print, single_line, own_fd;
+	bool print, own_fd;
 	struct skbx_writer *writer;
 	struct text text;
 	struct buf screen;
@@ -168,8 +168,7 @@ int output_open(struct output **out, const struct output_options *options, struc
 	o->print = options->print;
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_cond_init(&o->changed, NULL);
-	text_init(&o->text,
-		  &(struct text_options){.single_line = options->single_line, .utc = options->utc});
+	text_init(&o->text, &options->text);
 	for (int i = 0; i < OUTPUT_BATCHES; i++) {
 		o->all[i] = o->spare[o->spares++] = ev_batch_new();
 		if (!o->all[i])

@@ -12,6 +12,7 @@
 
 #include "formats/error.h"
 #include "formats/event.h"
+#include "formats/text.h"
 
 /* Batches that wait or are being written: each is at most 1 MiB or 4096 events, written in some ms. */
 enum { OUTPUT_BATCHES = 8 };
@@ -20,8 +21,7 @@ struct output_options {
 	const char *path; /* a file, "-" for standard output; NULL: no file */
 	bool force;       /* an existing file may be overwritten */
 	bool print;       /* events as text to standard output, too */
-	bool single_line;
-	bool utc;
+	struct text_options text;
 };
 
 struct output;

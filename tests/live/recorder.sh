@@ -138,6 +138,11 @@ $record --force -o "$file" --no-sockets --print --format single-line -p tp:net:n
 	sh -c "ip netns exec $tx $blast 10.71.0.2 7101 50 64 1 1000 >/dev/null" >"$work/live" 2>/dev/null
 lines | grep -v ' skbox version ' | cmp -s - "$work/live" && [ "$(grep -c ' net:netif_receive_skb ' "$work/live")" -ge 50 ]
 verdict "live printing gives the bytes of a later print" $? "$(lines | grep -v ' skbox version ' | diff - "$work/live" | head -n 3)"
+$record --force -o "$file" --print --layout current -e --utc -- \
+	sh -c "ip netns exec $tx ping -q -c 2 -i 0.2 10.71.0.2 >/dev/null" >"$work/live" 2>/dev/null
+$skbox print --layout current -e --utc "$file" | sed '1,/^$/d' >"$work/later"
+cmp -s "$work/later" "$work/live" && grep -q ' ethertype IPv4 ' "$work/live"
+verdict "so it does in the current layout, with dates, link layer and sockets" $? "$(diff "$work/later" "$work/live" | head -n 3)"
 
 # ---- TCP ----
 for address in 10.71.0.2 fd71::2; do
