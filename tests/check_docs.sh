@@ -45,9 +45,12 @@ examples | while read -r program command rest; do
 		grep -qE -- "$option\b" <<<"$($help --help 2>&1)" || echo "$program $command: $option"
 	done
 done | sort -u | verdict "every option in the documents exists"
-grep -ohE '`(make|tests/|demo/|\.ci/)[^`]*`' README.md CONTRIBUTING.md | tr -d '`' | sort -u | while read -r first second _; do
+{
+	grep -ohE '`(make|tests/|demo/|\.ci/)[^`]*`' README.md CONTRIBUTING.md | tr -d '`'
+	awk '/^```/ { code = !code; next } code && /^(make|tests\/)/' README.md CONTRIBUTING.md | sed 's/ *#.*//'
+} | sort -u | while read -r first second _; do
 	case $first in
-	make) [[ -z $second || $second == *=* ]] || grep -qE "^([a-z-]+ )*$second( [a-z-]+)*:" Makefile || echo "make $second" ;;
+	make) [[ ! $second =~ ^[a-z-]+$ ]] || grep -qE "^([a-z-]+ )*$second( [a-z-]+)*:" Makefile || echo "make $second" ;;
 	*) compgen -G "${first//NAME/*}" >/dev/null || echo "$first" ;;
 	esac
 done | verdict "every target and file in the documents exists"
