@@ -8,6 +8,8 @@
 #include "formats/retis_frame.h"
 #include "formats/retis_keys.h"
 
+enum { NS_PER_SEC = 1000000000 };
+
 /* What Retis has. */
 #define RETIS_SECTIONS                                                                             \
 	(EV_SECTION_BIT(common) | EV_SECTION_BIT(netns) | EV_SECTION_BIT(dev) | RETIS_EVENTS)
@@ -505,14 +507,26 @@ static void put_event(struct retis_writer *w, const struct ev *ev, struct buf *b
 	buf_u8(b, '}');
 }
 
+/* Not for Retis, but the offset of the clock is needed when no startup event tells it. */
+static bool leave_out(struct retis_writer *w, const struct ev *ev)
+{
+	if (ev->clock && EV_HAS(ev->clock, clock, offset))
+		w->clock_offset = ev->clock->offset;
+	w->rows++;
+	return false;
+}
+
 /* Retis wants a startup event first. */
 static void put_first(struct retis_writer *w, const struct ev *ev, bool sorted, struct buf *b)
 {
-	const struct ev_startup none = {0};
+	int64_t behind = w->clock_offset % NS_PER_SEC;
+	struct ev_startup none = {0};
 
 	if (w->shape < RETIS_SHAPE_CLASSIC)
 		w->shape = w->shape == RETIS_SHAPE_NONE ? RETIS_SHAPE_1_7 : RETIS_SHAPE_CLASSIC;
 	if (!w->started && !ev->startup) {
+		none.clock_sec = w->clock_offset / NS_PER_SEC - (behind < 0);
+		none.clock_nsec = behind + (behind < 0 ? NS_PER_SEC : 0);
 		buf_str(b, sorted ? "[{" : "{");
 		open_object(b, "common");
 		put_uint(b, "timestamp", ev->common->timestamp);
@@ -526,10 +540,8 @@ static void put_first(struct retis_writer *w, const struct ev *ev, bool sorted, 
 
 bool retis_write_event(struct retis_writer *w, const struct ev *ev, struct buf *out)
 {
-	if (!is_event(ev)) {
-		w->rows++;
-		return false;
-	}
+	if (!is_event(ev))
+		return leave_out(w, ev);
 	put_first(w, ev, false, out);
 	put_event(w, ev, out);
 	buf_u8(out, '\n');
@@ -538,10 +550,8 @@ bool retis_write_event(struct retis_writer *w, const struct ev *ev, struct buf *
 
 bool retis_write_sorted(struct retis_writer *w, const struct ev *ev, struct buf *out)
 {
-	if (!is_event(ev)) {
-		w->rows++;
-		return false;
-	}
+	if (!is_event(ev))
+		return leave_out(w, ev);
 	if (!ev->tracking || ev->tracking->first)
 		retis_write_end(w, out);
 	put_first(w, ev, true, out);

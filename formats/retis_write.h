@@ -22,13 +22,15 @@ struct retis_writer {
 	uint64_t events;   /* written, startup events among them */
 	uint64_t rows;     /* left out: no event of Retis */
 	uint64_t sections; /* left out of events that were written */
-	bool started;      /* the file has its startup event */
-	bool open;         /* a line of a sorted file is open */
+	int64_t clock_offset; /* of the latest clock row, ns: for a startup event that must be made up */
+	bool started;         /* the file has its startup event */
+	bool open;            /* a line of a sorted file is open */
 };
 
 /*
  * Appends one event as a line. Every file must begin with a startup event; when the first event is
- * none, one is written before it that says "unknown". False: the event was left out.
+ * none, one is written before it that says "unknown" and has the clock offset of the rows that were
+ * left out, or 0. False: the event was left out.
  */
 bool retis_write_event(struct retis_writer *w, const struct ev *ev, struct buf *out);
 

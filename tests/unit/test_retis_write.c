@@ -468,6 +468,40 @@ static void test_no_startup(void **state)
 		}
 }
 
+/* That startup event has the offset of the clock rows that went by: dates stay right. */
+static void test_clock_of_no_startup(void **state)
+{
+	static const struct {
+		int64_t offset;
+		const char *text;
+	} cases[] = {
+		{1742309146691042000, "{\"sec\":1742309146,\"nsec\":691042000}"},
+		{-1, "{\"sec\":-1,\"nsec\":999999999}"},
+		{-2000000000, "{\"sec\":-2,\"nsec\":0}"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct retis_writer w = {.shape = RETIS_SHAPE_1_7};
+		struct buf out = {0};
+		struct ev ev;
+
+		ev_batch_clear(batch);
+		ev_batch_begin(batch);
+		EV_SET(EV_ADD(batch, common), common, timestamp, 5);
+		EV_SET(EV_ADD(batch, clock), clock, offset, cases[i].offset);
+		ev = first_event();
+		assert_false(retis_write_event(&w, &ev, &out));
+		ev_batch_clear(batch);
+		add_packet(0, "\x45\0", 2);
+		ev = first_event();
+		assert_true(retis_write_event(&w, &ev, &out));
+		check_file(&out, RETIS_SHAPE_1_7);
+		buf_u8(&out, 0);
+		assert_non_null(strstr((char *)out.p, cases[i].text));
+		buf_free(&out);
+	}
+}
+
 /* ---- JSON in our own words ---- */
 
 static void fill_field(const struct schema_field *f, uint8_t *row)
@@ -556,6 +590,7 @@ int main(void)
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test_setup_teardown(test_own_recording, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_startup, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock_of_no_startup, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_json, setup, teardown),
 	};
