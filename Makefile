@@ -46,7 +46,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture tests clean install test test-kernels demo bench bless fuzz
+.PHONY: all skbox skbox-capture tests clean install test test-kernels demo demo-recording bench bless fuzz
 all: skbox skbox-capture
 skbox: $(B)/skbox
 skbox-capture: $(B)/skbox-capture
@@ -121,6 +121,12 @@ demo:
 	$(Q)tests/deps demo
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) all $(B)/demo/traffic
 	$(Q)demo/run
+# the shipped recording, where nothing else is seen, and what golden tests expect of it
+demo-recording: all $(B)/demo/traffic
+	$(Q)unshare -m -n -p -f --mount-proc sh -c 'mount -t tmpfs run /run && demo/run --record-only testdata/demo.skbx'
+	$(Q)chmod 644 testdata/demo.skbx
+	$(Q)tests/facts testdata/demo.skbx
+	$(Q)$(MAKE) --no-print-directory bless NAME='demo*'
 bench:
 	$(Q)tests/deps bench
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) all $(B)/tests/bench/gen-events
