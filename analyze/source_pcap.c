@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Packet files as a source. A packet becomes an event with time, interface and packet sections; one
- * that Retis wrote has its whole event beside the bytes and becomes that event again.
+ * that Retis or we wrote has its whole event beside the bytes and becomes that event again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "analyze/input.h"
 #include "analyze/source.h"
 #include "formats/pcap_read.h"
+#include "formats/pcapng_record.h"
 #include "formats/retis_read.h"
 
 enum {
@@ -118,6 +119,7 @@ static void add_clock(struct pcap_source *x, struct ev_batch *batch, uint64_t ti
 static void add_bare(struct pcap_source *x, struct ev_batch *batch, const struct pcap_packet *p)
 {
 	struct ev_common *common;
+	struct ev_dev *dev;
 
 	/* a packet without a time comes when the one before it came */
 	if (p->has_time)
@@ -126,13 +128,10 @@ static void add_bare(struct pcap_source *x, struct ev_batch *batch, const struct
 	ev_batch_begin(batch);
 	common = EV_ADD(batch, common);
 	EV_SET(common, common, timestamp, x->time_ns);
-	if (p->name) {
-		struct ev_dev *dev = EV_ADD(batch, dev);
-
-		EV_SET(dev, dev, name, ev_string(batch, p->name, p->name_len));
-		/* the file numbers its interfaces from 0, which in a kernel's index means none */
-		EV_SET(dev, dev, ifindex, p->interface + 1);
-	}
+	/* the file numbers its interfaces from 0, which in a kernel's index means none; a pcap has one */
+	dev = EV_ADD(batch, dev);
+	EV_SET(dev, dev, name, ev_string(batch, p->name ? p->name : "", p->name_len));
+	EV_SET(dev, dev, ifindex, p->interface + 1);
 	add_packet(batch, p);
 }
 
@@ -183,6 +182,43 @@ static int add_event(struct pcap_source *x, struct ev_batch *batch, const struct
 	return 0;
 }
 
+/* What we put there ourselves, with or without a packet. Damage in it leaves the bare packet. */
+static int add_record(struct pcap_source *x, struct ev_batch *batch, const struct pcap_packet *p,
+		      struct skbox_error *err)
+{
+	const uint8_t *data = p->no_packet ? NULL : p->data;
+	struct skbox_error e = {0};
+	int rc;
+
+	if (p->no_packet)
+		x->clock_known = true; /* rows of the clock are in the file, or there was none */
+	if (!p->record_len)
+		return 0;
+	rc = pcapng_record_get(p->record, p->record_len, data, p->caplen, batch, &e);
+	if (rc == 0 && !x->clock_known) {
+		/* another tool left our rows out: the packet's own two times tell the offset */
+		const struct ev_rows *rows = &batch->sec[EV_common];
+		uint64_t time = 0;
+
+		if (batch->mask[batch->n - 1] & EV_SECTION_BIT(common))
+			time = ((const struct ev_common *)rows->p)[rows->n - 1].timestamp;
+		ev_batch_drop(batch);
+		add_clock(x, batch, time, (int64_t)(p->time_ns - time));
+		rc = pcapng_record_get(p->record, p->record_len, data, p->caplen, batch, &e);
+	}
+	if (rc == -ENOMEM) {
+		*err = e;
+		return rc;
+	}
+	if (rc < 0) {
+		e.offset = input_offset(x->in);
+		source_damage(x->s, &e);
+		if (!p->no_packet)
+			add_bare(x, batch, p);
+	}
+	return 0;
+}
+
 /* What to do where nothing could be taken: read on; at the end tell what is cut off. */
 static int need_more(struct pcap_source *x, struct skbox_error *err)
 {
@@ -228,7 +264,9 @@ static int pcap_source_next(void *self, struct ev_batch *batch, struct skbox_err
 			x->ended = used == 0;
 		} else if (rc > 0) {
 			rc = 0;
-			if (packet.event)
+			if (packet.record)
+				rc = add_record(x, batch, &packet, err);
+			else if (packet.event)
 				rc = add_event(x, batch, &packet, err);
 			else
 				add_bare(x, batch, &packet);
