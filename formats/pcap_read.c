@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/buf.h"
 #include "formats/cursor.h"
+#include "formats/pcapng_record.h"
 
 enum {
 	MAGIC_US = 0xa1b2c3d4,
@@ -45,6 +47,7 @@ struct pcap_reader {
 	uint16_t linktype;
 	struct interface *ifs;
 	uint32_t n_ifs, cap_ifs;
+	struct buf record; /* one of our own that came in pieces */
 };
 
 bool pcap_recognize(const void *p, size_t len)
@@ -74,6 +77,7 @@ void pcap_reader_free(struct pcap_reader *r)
 		return;
 	forget_interfaces(r);
 	free(r->ifs);
+	buf_free(&r->record);
 	free(r);
 }
 
@@ -216,6 +220,37 @@ static uint64_t to_ns(const struct interface *f, uint64_t ts)
 	return ns + (uint64_t)f->tsoffset * 1000000000;
 }
 
+/* A piece of our own event: the first says what it is, further ones follow it. */
+static void ng_record(struct pcap_reader *r, const struct ng_option *o, struct pcap_packet *packet)
+{
+	if (!packet->record) {
+		if (!pcapng_record_is(o->value.p, o->len))
+			return;
+		packet->record = o->value.p;
+		packet->record_len = o->len;
+		return;
+	}
+	if (packet->record != r->record.p) {
+		buf_clear(&r->record);
+		buf_put(&r->record, packet->record, packet->record_len);
+	}
+	buf_put(&r->record, o->value.p, o->len);
+	packet->record = r->record.p;
+	packet->record_len = (uint32_t)r->record.len;
+}
+
+/* An event of ours without a packet: 1, or 0 when the block is somebody else's. */
+static int ng_own(struct pcap_reader *r, struct cursor c, struct pcap_packet *packet)
+{
+	uint32_t len = get32(r, &c);
+	const uint8_t *p = cursor_take(&c, len);
+
+	if (!p || (len && !pcapng_record_is(p, len)))
+		return 0;
+	*packet = (struct pcap_packet){.record = p, .record_len = len, .no_packet = true};
+	return 1;
+}
+
 static int ng_packet(struct pcap_reader *r, struct cursor c, uint32_t type,
 		     struct pcap_packet *packet, struct skbox_error *err)
 {
@@ -264,12 +299,16 @@ static int ng_packet(struct pcap_reader *r, struct cursor c, uint32_t type,
 		if (pad <= cursor_left(&c))
 			cursor_take(&c, pad);
 		while (next_option(r, &c, &o)) {
+			if (o.code == PCAP_OPTION_SKBOX)
+				ng_record(r, &o, packet);
 			if (o.code != PCAP_OPTION_CUSTOM || o.len <= 4 ||
 			    get32(r, &o.value) != PCAP_PEN_RETIS)
 				continue;
 			packet->event = o.value.p;
 			packet->event_len = o.len - 4;
 		}
+		if (packet->record && r->record.failed)
+			return error_set(err, -ENOMEM, 0, "out of memory");
 	}
 	return 1;
 }
@@ -316,6 +355,7 @@ static int ng_block(struct pcap_reader *r, struct cursor c, struct pcap_packet *
 	case BLOCK_PACKET:
 	case BLOCK_SIMPLE:
 	case BLOCK_ENHANCED: rc = ng_packet(r, body, type, packet, err); break;
+	case PCAP_BLOCK_SKBOX: rc = ng_own(r, body, packet); break;
 	default: break;
 	}
 	return rc;

@@ -21,7 +21,13 @@ enum {
 	/* Option of Retis' pcapng files that holds the packet's event, and the number of its owner. */
 	PCAP_OPTION_CUSTOM = 2988,
 	PCAP_PEN_RETIS = 70000,
+	/*
+	 * Ours (docs/pcapng.md): option with the whole event of a packet, block with an event that has no
+	 * packet. Numbers with the highest bit are for local use; our data says itself what it is.
+	 */
+	PCAP_OPTION_SKBOX = 0xa5b0,
 };
+#define PCAP_BLOCK_SKBOX UINT32_C(0xa5b0c0de)
 
 /* One packet; everything is borrowed from the bytes given to pcap_read(). */
 struct pcap_packet {
@@ -37,6 +43,10 @@ struct pcap_packet {
 	const uint8_t *data;
 	const uint8_t *event; /* Retis' JSON of the event without its packet section; NULL: none */
 	uint32_t event_len;
+	const uint8_t *
+		record; /* our own event (pcapng_record.h), lives until the next call; NULL: none */
+	uint32_t record_len;
+	bool no_packet; /* a block of our own: there is nothing but the record, which may be empty */
 };
 
 /* Whether a packet file begins so (at least 4 bytes). */
