@@ -88,6 +88,8 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
 	@echo "  TEST    $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(filter %.o %.a,$^) $(ANALYZE_LIBS) -lcmocka
+# its types are made by libbpf
+$(B)/tests/unit/test_filter_meta: ANALYZE_LIBS += -lbpf -lelf
 $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $@"
