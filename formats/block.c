@@ -36,7 +36,7 @@ void block_dict_clear(struct block_dict *d)
 
 int block_dict_shape(struct block_dict *d, uint64_t sections, const uint64_t *masks, uint32_t n)
 {
-	for (uint32_t i = d->n_shapes, tries = 0; i-- > 0 && tries < 64; tries++)
+	for (uint32_t i = d->n_shapes; i-- > 0;)
 		if (d->shapes[i].sections == sections &&
 		    !memcmp(d->masks + d->shapes[i].first, masks, n * sizeof(*masks)))
 			return (int)i;

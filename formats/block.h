@@ -61,7 +61,8 @@ void block_coder_free(struct block_coder *c);
 /*
  * Appends events [from, to) of the batch to out; the walk stands at `from` and stands at `to`
  * afterwards. time_base: a time close to the first event's, given to block_decode() too. key: may be NULL. learn: may be NULL; gets the strings, shapes and values of these
- * events that a next key should have. stats: may be NULL; added to. 0 or -ENOMEM.
+ * events that a next key should have. stats: may be NULL; added to. 0; -ENOMEM; -E2BIG: more strings
+ * or items of lists than a block may have. After an error the walk has not moved.
  */
 int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, uint32_t to,
 		 const struct block_dict *key, struct block_dict *learn, uint64_t time_base,

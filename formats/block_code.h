@@ -8,7 +8,7 @@
 #include "formats/schema.h"
 
 /* Columns that are no field. Fields have section number << 6 | bit, which is 64 or more. */
-enum { COLUMN_GROUPS = 1, COLUMN_SHAPES = 2, COLUMN_BLOBS = 3 };
+enum { COLUMN_GROUPS = 1, COLUMN_SHAPES = 2, COLUMN_BLOBS = 3, COLUMNS_END };
 enum {
 	BLOCK_PARTS_MAX = 128,
 	BLOCK_PART_BYTES = 1024, /* smaller ones cost more than they save */
@@ -44,7 +44,8 @@ struct block_coder {
 
 int block_coder_reserve(struct block_coder *c, uint32_t events);
 
-/* The shape's id in d, added when it is new; -1: out of memory. masks: of its sections, in order. */
+/* The shape's id in d, added when it is new; -1: out of memory. masks: of its sections, in order. Looks
+ * at all shapes of d: for small ones. */
 int block_dict_shape(struct block_dict *d, uint64_t sections, const uint64_t *masks, uint32_t n);
 
 int block_dict_append(struct block_dict *d, uint64_t sections, const uint64_t *masks, uint32_t n);

@@ -34,6 +34,9 @@ static int pool_fill(struct ev_batch *b, struct ev_pool *pool, struct cursor *c,
 	return 0;
 }
 
+/* Where a string of the key stands that no row has needed yet: a small block uses few of a large key. */
+static const char of_key[1];
+
 int block_get_strings(struct cursor *c, struct ev_batch *b, const struct block_dict *key,
 		      struct skbox_error *err)
 {
@@ -48,17 +51,9 @@ int block_get_strings(struct cursor *c, struct ev_batch *b, const struct block_d
 		free(lengths);
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	}
-	for (uint32_t i = 0; i < known; i++) {
-		struct ev_str s = key->strings->strings.v[i];
-		char *copy = ev_batch_alloc(b, s.len ? s.len : 1);
-
-		if (!copy) {
-			free(lengths);
-			return error_set(err, -ENOMEM, 0, "out of memory");
-		}
-		memcpy(copy, s.p, s.len);
-		b->strings.v[b->strings.n++] = (struct ev_str){copy, s.len, i};
-	}
+	for (uint32_t i = 0; i < known; i++)
+		b->strings.v[i] = (struct ev_str){of_key, 0, i};
+	b->strings.n = known;
 	for (uint64_t i = 0; i < n; i++)
 		lengths[i] = cursor_varint(c);
 	ret = c->is_short ? -EPROTO : pool_fill(b, &b->strings, c, lengths, (uint32_t)n);
@@ -240,11 +235,32 @@ static uint32_t field_rows(struct decoding *d, const struct schema_field *f, str
 	return n;
 }
 
+/* String `id` of the block, in memory of the batch. */
+static int get_string(struct decoding *d, uint64_t id, struct ev_str *to)
+{
+	struct ev_str *s;
+
+	if (id >= d->b->strings.n)
+		return bad(d->err, "string that does not exist");
+	s = &d->b->strings.v[id];
+	if (s->p == of_key) {
+		const struct ev_str *from = &d->key->strings->strings.v[id];
+		char *copy = ev_batch_alloc(d->b, from->len ? from->len : 1);
+
+		if (!copy)
+			return error_set(d->err, -ENOMEM, 0, "out of memory");
+		memcpy(copy, from->p, from->len);
+		s->p = copy;
+		s->len = from->len;
+	}
+	*to = *s;
+	return 0;
+}
+
 /* The items behind a list's lengths, as strings in the batch's memory. */
 static int get_items(struct decoding *d, struct cursor *col, const uint64_t *lengths, uint32_t n,
 		     struct ev_str **items)
 {
-	const struct ev_pool *strings = &d->b->strings;
 	uint64_t total = 0, *ids;
 	int ret = 0;
 
@@ -261,12 +277,8 @@ static int get_items(struct decoding *d, struct cursor *col, const uint64_t *len
 		ret = error_set(d->err, -ENOMEM, 0, "out of memory");
 	else if (column_get(col, ids, &(struct column_rows){.n = (uint32_t)total}, &d->c->scratch))
 		ret = bad(d->err, "items of a list are invalid");
-	for (uint64_t i = 0; !ret && i < total; i++) {
-		if (ids[i] >= strings->n)
-			ret = bad(d->err, "string that does not exist");
-		else
-			(*items)[i] = strings->v[ids[i]];
-	}
+	for (uint64_t i = 0; !ret && i < total; i++)
+		ret = get_string(d, ids[i], &(*items)[i]);
 	free(ids);
 	return ret;
 }
@@ -278,11 +290,7 @@ static int set_member(struct decoding *d, const struct schema_field *f, uint8_t 
 	uint8_t *member = row + f->offset;
 
 	switch (f->type) {
-	case SCHEMA_STR:
-		if (v >= d->b->strings.n)
-			return bad(d->err, "string that does not exist");
-		*(struct ev_str *)member = d->b->strings.v[v];
-		return 0;
+	case SCHEMA_STR: return get_string(d, v, (struct ev_str *)member);
 	case SCHEMA_BYTES:
 		if (v >= d->b->blobs.n)
 			return bad(d->err, "packet that does not exist");
@@ -396,7 +404,7 @@ static int get_usual(struct decoding *d, uint64_t *missing_of, int only_section)
 
 static int get_columns(struct decoding *d, struct cursor *in, uint64_t *unknown)
 {
-	bool timed = false;
+	bool timed = false, seen[COLUMNS_END] = {false};
 	int ret = 0;
 
 	while (cursor_left(in) && !ret) {
@@ -408,6 +416,11 @@ static int get_columns(struct decoding *d, struct cursor *in, uint64_t *unknown)
 
 		if (!p || in->is_short)
 			return bad(d->err, "column goes past the end of the block");
+		if (id < COLUMNS_END) {
+			if (seen[id] || id == COLUMN_SHAPES)
+				return bad(d->err, "a column comes twice");
+			seen[id] = true;
+		}
 		if (id == COLUMN_GROUPS || id == COLUMN_BLOBS) {
 			ret = id == COLUMN_GROUPS ? get_groups(d, &col) : get_packets(d, &col);
 			continue;

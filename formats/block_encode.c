@@ -4,7 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SHAPE_SLOTS = 4096 };
+enum {
+	SHAPE_SLOTS = 4096,
+	KEY_SHAPES_MAX = 512, /* of a key: more are no repetition */
+	KEY_STRINGS_MAX = 32768,
+	KEY_STRING_BYTES_MAX = 1 << 20, /* in all */
+};
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -108,7 +113,7 @@ static int find_shape(struct block_coder *c, const struct block_dict *key, uint6
 		    !memcmp(d->masks + shape->first, masks, n * sizeof(*masks)))
 			return (int)id;
 	}
-	local = block_dict_shape(c->local, sections, masks, n);
+	local = block_dict_append(c->local, sections, masks, n);
 	if (local < 0)
 		return local;
 	if (c->local->n_shapes + from_key < SHAPE_SLOTS / 2)
@@ -267,6 +272,7 @@ static void emit(struct block_coder *c, struct buf *to, uint32_t id)
 	buf_varint(to, id);
 	buf_varint(to, c->column.len);
 	buf_put(to, c->column.p, c->column.len);
+	to->failed |= c->column.failed;
 	buf_clear(&c->column);
 }
 
@@ -392,14 +398,18 @@ static int encode_packets(struct block_coder *c, const struct ev_batch *b,
 	return err;
 }
 
-/* What a next key should know: these strings, shapes and last values. */
-static int teach(const struct block_coder *c, const struct ev_walk *walk, uint32_t n,
-		 const struct block_dict *key, struct block_dict *learn)
+/*
+ * What a next key should know: these strings, shapes and last values. A key is bounded, and what does
+ * not fit into it, or into memory, is spelt out in the blocks.
+ */
+static void teach(const struct block_coder *c, const struct ev_walk *walk, uint32_t n,
+		  const struct block_dict *key, struct block_dict *learn)
 {
 	const struct ev_batch *b = walk->batch;
 
 	for (uint32_t i = 0; i < b->strings.n; i++)
-		if (c->string_map[i] && learn->strings->strings.n < BLOCK_STRINGS_MAX / 2)
+		if (c->string_map[i] && learn->strings->strings.n < KEY_STRINGS_MAX &&
+		    b->strings.v[i].len < KEY_STRING_BYTES_MAX - learn->strings->bytes)
 			ev_string(learn->strings, b->strings.v[i].p, b->strings.v[i].len);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t id = c->shape_of[i], from_key = key ? key->n_shapes : 0;
@@ -408,8 +418,8 @@ static int teach(const struct block_coder *c, const struct ev_walk *walk, uint32
 
 		if (i && id == c->shape_of[i - 1])
 			continue;
-		if (block_dict_shape(learn, shape->sections, d->masks + shape->first, shape->n) < 0)
-			return -ENOMEM;
+		if (learn->n_shapes < KEY_SHAPES_MAX)
+			block_dict_shape(learn, shape->sections, d->masks + shape->first, shape->n);
 	}
 	for (int s = 0; s < EV_SECTIONS; s++)
 		for (unsigned int k = 0; k < schema_sections[s].n_fields; k++) {
@@ -428,7 +438,7 @@ static int teach(const struct block_coder *c, const struct ev_walk *walk, uint32
 				learn->base[s][f->bit] = schema_get(f, row);
 			}
 		}
-	return learn->strings->failed ? -ENOMEM : 0;
+	learn->strings->failed = false;
 }
 
 size_t block_own_bytes(const struct block_coder *c)
@@ -472,6 +482,8 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	heads = tails = c->head.len;
 	if (c->n_local_blobs && !err)
 		err = encode_packets(c, b, stats, &tails);
+	if (!err && c->n_local_strings > BLOCK_STRINGS_MAX)
+		err = -E2BIG;
 	if (err)
 		return err;
 
@@ -490,8 +502,8 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	buf_put(out, c->head.p, c->head.len);
 	buf_put(out, c->columns.p, c->columns.len);
 	if (learn)
-		err = teach(c, walk, n, key, learn);
+		teach(c, walk, n, key, learn);
 	for (uint32_t i = 0; i < n; i++)
 		ev_next(walk, &ev);
-	return err ? err : out->failed || c->head.failed || c->columns.failed ? -ENOMEM : 0;
+	return out->failed || c->head.failed || c->columns.failed ? -ENOMEM : 0;
 }

@@ -185,18 +185,30 @@ struct ev_str *ev_pool_reserve(struct ev_pool *pool, uint32_t n)
 	return pool->v;
 }
 
-static uint32_t hash_bytes(const uint8_t *p, size_t len)
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-	uint64_t h = len * UINT64_C(0x9e3779b97f4a7c15), v;
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/*
+ * Packets come from anybody: where a pool stands in memory, which they cannot know, is the secret that
+ * keeps them from making packets that all have one hash, each of them slower to add than the last.
+ */
+static uint32_t hash_bytes(const struct ev_pool *pool, const uint8_t *p, size_t len)
+{
+	uint64_t secret =
+		fold((uintptr_t)pool ^ UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xff51afd7ed558ccd));
+	uint64_t h = secret ^ len, v;
 
 	for (; len >= 8; p += 8, len -= 8) {
 		memcpy(&v, p, 8);
-		h = (h ^ v) * UINT64_C(0xff51afd7ed558ccd);
-		h ^= h >> 32;
+		h = fold(v ^ secret, h ^ UINT64_C(0xc4ceb9fe1a85ec53));
 	}
 	for (v = 0; len; len--)
 		v = v << 8 | p[len - 1];
-	h = (h ^ v) * UINT64_C(0xc4ceb9fe1a85ec53);
+	h = fold(v ^ secret, h ^ UINT64_C(0xc4ceb9fe1a85ec53));
 	return (uint32_t)(h ^ h >> 32);
 }
 
@@ -221,7 +233,8 @@ static bool pool_grow(struct ev_pool *pool)
 		if (!hash)
 			return false;
 		for (uint32_t i = 0; i < pool->n; i++) {
-			uint32_t at = hash_bytes((const uint8_t *)pool->v[i].p, pool->v[i].len);
+			uint32_t at =
+				hash_bytes(pool, (const uint8_t *)pool->v[i].p, pool->v[i].len);
 
 			while (hash[at & (size - 1)])
 				at++;
@@ -237,7 +250,7 @@ static bool pool_grow(struct ev_pool *pool)
 /* The index of a string in a pool with a hash, or -1; *slot: where it is or would be. */
 static int64_t pool_find(const struct ev_pool *pool, const void *p, size_t len, uint32_t *slot)
 {
-	uint32_t at = hash_bytes(p, len) & (pool->hash_size - 1);
+	uint32_t at = hash_bytes(pool, p, len) & (pool->hash_size - 1);
 
 	for (uint32_t i; (i = pool->hash[at]); at = (at + 1) & (pool->hash_size - 1))
 		if (pool->v[i - 1].len == len && (!len || !memcmp(pool->v[i - 1].p, p, len)))

@@ -81,6 +81,15 @@ static void put_sketch(struct buf *out, uint8_t tag, uint64_t bits)
 		buf_u8(out, (uint8_t)__builtin_ctzll(bits));
 }
 
+/* A number of the header that must not be above a limit. */
+static uint64_t bounded(struct cursor *c, uint64_t most, bool *bad)
+{
+	uint64_t v = cursor_varint(c);
+
+	*bad |= v > most;
+	return v;
+}
+
 static uint64_t get_sketch(struct cursor *c)
 {
 	uint64_t bits = 0;
@@ -140,6 +149,7 @@ static bool header_crc_is_right(const uint8_t *p, size_t len)
 int frame_get_block(struct frame_block *b, const uint8_t *p, size_t len)
 {
 	struct skbx_summary *s = &b->sum;
+	bool bad = false;
 	struct cursor c;
 	size_t size;
 
@@ -157,16 +167,16 @@ int frame_get_block(struct frame_block *b, const uint8_t *p, size_t len)
 	cursor_take(&c, 1);
 	memcpy(b->id, cursor_take(&c, SKBX_ID_BYTES), SKBX_ID_BYTES);
 	b->data_crc = (uint32_t)cursor_le(&c, 4);
-	s->seq = (uint32_t)cursor_varint(&c);
+	s->seq = (uint32_t)bounded(&c, UINT32_MAX, &bad);
 	s->offset = cursor_varint(&c);
-	s->bytes = (uint32_t)cursor_varint(&c);
-	s->raw_bytes = (uint32_t)cursor_varint(&c);
-	b->key = (uint32_t)cursor_varint(&c);
-	s->events = cursor_varint(&c);
-	s->packets = cursor_varint(&c);
-	s->sockets = cursor_varint(&c);
+	s->bytes = (uint32_t)bounded(&c, FRAME_DATA_MAX, &bad);
+	s->raw_bytes = (uint32_t)bounded(&c, BLOCK_RAW_MAX, &bad);
+	b->key = (uint32_t)bounded(&c, UINT32_MAX, &bad);
+	s->events = bounded(&c, s->type == SKBX_EVENTS ? BLOCK_EVENTS_MAX : UINT64_MAX, &bad);
+	s->packets = bounded(&c, s->events, &bad);
+	s->sockets = bounded(&c, s->events, &bad);
 	s->first_ns = cursor_varint(&c);
-	s->last_ns = s->first_ns + cursor_varint(&c);
+	s->last_ns = s->first_ns + bounded(&c, UINT64_MAX - s->first_ns, &bad);
 	s->lost = cursor_varint(&c);
 	while (cursor_left(&c)) {
 		uint8_t tag = cursor_u8(&c);
@@ -186,7 +196,19 @@ int frame_get_block(struct frame_block *b, const uint8_t *p, size_t len)
 			s->flows_bytes = (uint32_t)n;
 		}
 	}
-	if (c.is_short || s->bytes > FRAME_DATA_MAX || s->raw_bytes > BLOCK_RAW_MAX)
-		return -EPROTO;
-	return (int)size;
+	return c.is_short || bad ? -EPROTO : (int)size;
+}
+
+bool frame_may_be_block(const uint8_t *p, size_t len, const uint8_t id[SKBX_ID_BYTES],
+			uint64_t offset)
+{
+	struct cursor c = cursor_init(p, len);
+
+	if (cursor_le(&c, 4) != FRAME_BLOCK_MAGIC)
+		return false;
+	cursor_take(&c, 10);
+	p = cursor_take(&c, SKBX_ID_BYTES);
+	cursor_take(&c, 4);
+	cursor_varint(&c);
+	return cursor_varint(&c) == offset && !c.is_short && !memcmp(p, id, SKBX_ID_BYTES);
 }

@@ -48,6 +48,13 @@ void frame_put_block(struct buf *out, const struct frame_block *b);
  */
 int frame_get_block(struct frame_block *b, const uint8_t *p, size_t len);
 
+/*
+ * Whether what stands at p says that it is a block of this file at this offset of it: to be asked
+ * before frame_get_block() where anything may stand, for it looks at some bytes only.
+ */
+bool frame_may_be_block(const uint8_t *p, size_t len, const uint8_t id[SKBX_ID_BYTES],
+			uint64_t offset);
+
 uint32_t frame_crc(const void *p, size_t len);
 uint32_t frame_le32(const uint8_t *p);
 

@@ -8,7 +8,7 @@
 #include "formats/schema.h"
 #include "formats/skbx_frame.h"
 
-enum { INDEX_BLOCK = 4096 }; /* summaries an index block: with all sketches below BLOCK_RAW_MAX */
+enum { PIECE_BYTES = 65536 }; /* of a seek table */
 
 /* The integers of a summary, one column each. Numbers are in files: add at the end. */
 enum {
@@ -68,7 +68,16 @@ void skbx_index_free(struct skbx_index *x)
 	*x = (struct skbx_index){0};
 }
 
-int skbx_index_add(struct skbx_index *x, const struct skbx_summary *s)
+/* Room for n bytes, or not; one that got none can be asked again. */
+static bool has_room(struct buf *b, size_t n)
+{
+	bool got = buf_room(b, n + 1) != NULL;
+
+	b->failed = false;
+	return got;
+}
+
+static int add_summary(struct skbx_index *x, const struct skbx_summary *s)
 {
 	if (x->n == x->cap) {
 		uint32_t cap = x->cap ? x->cap * 2 : 256;
@@ -81,46 +90,44 @@ int skbx_index_add(struct skbx_index *x, const struct skbx_summary *s)
 	}
 	x->v[x->n] = *s;
 	x->v[x->n++].flows = NULL;
+	return 0;
+}
+
+int skbx_index_add(struct skbx_index *x, const struct skbx_summary *s, size_t header)
+{
+	if (!has_room(&x->frames, 30) || !has_room(&x->flows, s->flows_bytes) || add_summary(x, s))
+		return -ENOMEM;
 	buf_put(&x->flows, s->flows, s->flows_bytes);
-	return x->flows.failed ? -ENOMEM : 0;
+	buf_varint(&x->frames, header);
+	buf_varint(&x->frames, s->bytes);
+	buf_varint(&x->frames, s->raw_bytes);
+	x->n_blocks++;
+	return 0;
 }
 
-void skbx_index_frame(struct skbx_index *x, uint32_t compressed, uint32_t raw)
+void skbx_index_clear(struct skbx_index *x)
 {
-	buf_le(&x->frames, compressed, 4);
-	buf_le(&x->frames, raw, 4);
-	x->n_frames++;
+	x->n = 0;
+	buf_clear(&x->flows);
 }
 
-static size_t flows_before(const struct skbx_index *x, uint32_t at)
+int skbx_index_put(const struct skbx_index *x, struct buf *out)
 {
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < at; i++)
-		n += x->v[i].flows_bytes;
-	return n;
-}
-
-int skbx_index_put(struct skbx_index *x, uint32_t *at, uint32_t n, struct buf *out)
-{
-	uint32_t from = *at, count = n - from < INDEX_BLOCK ? n - from : INDEX_BLOCK;
 	struct column_scratch scratch = {0};
-	uint64_t *values = malloc((count + 1) * sizeof(*values));
-	size_t flows = flows_before(x, from);
-	int ret = values ? column_scratch_reserve(&scratch, count, 0) : -ENOMEM;
+	uint64_t *values = malloc((x->n + 1) * sizeof(*values));
+	int ret = values ? column_scratch_reserve(&scratch, x->n, 0) : -ENOMEM;
 
-	buf_varint(out, count);
+	buf_varint(out, x->n);
 	buf_varint(out, COLUMNS);
 	for (int k = 0; k < COLUMNS && !ret; k++) {
-		for (uint32_t i = 0; i < count; i++)
-			values[i] = column_of(&x->v[from + i], k);
-		column_put(out, values, &(struct column_rows){.n = count}, COLUMN_PREV, &scratch);
+		for (uint32_t i = 0; i < x->n; i++)
+			values[i] = column_of(&x->v[i], k);
+		column_put(out, values, &(struct column_rows){.n = x->n}, COLUMN_PREV, &scratch);
 	}
-	buf_put(out, x->flows.p + flows, flows_before(x, from + count) - flows);
-	*at = from + count;
+	buf_put(out, x->flows.p, x->flows.len);
 	free(values);
 	column_scratch_free(&scratch);
-	return ret ? ret : out->failed || x->flows.failed ? -ENOMEM : 0;
+	return ret ? ret : out->failed ? -ENOMEM : 0;
 }
 
 int skbx_index_get(struct skbx_index *x, const void *p, size_t len, struct skbox_error *err)
@@ -131,14 +138,14 @@ int skbx_index_get(struct skbx_index *x, const void *p, size_t len, struct skbox
 	uint32_t from = x->n;
 	int ret = 0;
 
-	if (count > INDEX_BLOCK || columns > 64)
+	if (count > SKBX_INDEX_MAX || columns > 64)
 		return error_set(err, -EPROTO, 0, "index of %llu blocks (limit %u)",
-				 (unsigned long long)count, INDEX_BLOCK);
+				 (unsigned long long)count, SKBX_INDEX_MAX);
 	values = malloc((count + 1) * sizeof(*values));
 	if (!values || column_scratch_reserve(&scratch, (uint32_t)count, 0))
 		ret = -ENOMEM;
 	for (uint64_t i = 0; i < count && !ret; i++)
-		ret = skbx_index_add(x, &(struct skbx_summary){0});
+		ret = add_summary(x, &(struct skbx_summary){0});
 	for (uint64_t k = 0; k < columns && !ret; k++) {
 		ret = column_get(&c, values, &(struct column_rows){.n = (uint32_t)count}, &scratch);
 		for (uint64_t i = 0; i < count && !ret; i++)
@@ -162,15 +169,36 @@ int skbx_index_get(struct skbx_index *x, const void *p, size_t len, struct skbox
 			      : 0;
 }
 
-void skbx_index_seek_table(const struct skbx_index *x, struct buf *out)
+static void put_frame(struct buf *out, uint64_t compressed, uint64_t raw)
 {
-	buf_le(out, FRAME_SEEK_MAGIC, 4);
-	buf_le(out, x->frames.len + FRAME_SEEK_FOOTER_BYTES, 4);
-	buf_put(out, x->frames.p, x->frames.len);
-	buf_le(out, x->n_frames, 4);
+	buf_le(out, compressed, 4);
+	buf_le(out, raw, 4);
+}
+
+bool skbx_index_seek_table(const struct skbx_index *x, size_t *at, struct buf *out)
+{
+	struct cursor c = cursor_init(x->frames.p + *at, x->frames.len - *at);
+	uint64_t frames = 1 + 2 * (uint64_t)x->n_blocks;
+
+	if (!*at) {
+		buf_le(out, FRAME_SEEK_MAGIC, 4);
+		buf_le(out, frames * 8 + FRAME_SEEK_FOOTER_BYTES, 4);
+		put_frame(out, SKBX_HEADER_BYTES, 0);
+	}
+	while (cursor_left(&c) && out->len < PIECE_BYTES && !out->failed) {
+		uint64_t data;
+
+		put_frame(out, cursor_varint(&c), 0);
+		data = cursor_varint(&c);
+		put_frame(out, data, cursor_varint(&c));
+	}
+	*at = x->frames.len - cursor_left(&c);
+	if (cursor_left(&c))
+		return true;
+	buf_le(out, frames, 4);
 	buf_u8(out, 0); /* no checksums here: the frames have their own */
 	buf_le(out, FRAME_SEEK_FOOTER_MAGIC, 4);
-	out->failed |= x->frames.failed;
+	return false;
 }
 
 void skbx_trailer_put(struct buf *out, const struct skbx_summary *all, uint64_t blocks,

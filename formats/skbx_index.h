@@ -7,25 +7,36 @@
 #include "formats/cursor.h"
 #include "formats/skbx.h"
 
+enum {
+	SKBX_INDEX_MAX = 4096
+}; /* summaries an index block: with all sketches below BLOCK_RAW_MAX */
+
 /* Collected while a file is written. */
 struct skbx_index {
-	struct skbx_summary *v; /* n summaries; flows is not kept in them ... */
+	struct skbx_summary
+		*v; /* n, of the blocks since the last index block; flows is not kept ... */
 	uint32_t n, cap;
-	struct buf flows;  /* ... but here, one behind the other */
-	struct buf frames; /* seek table entries: sizes of each zstd frame */
-	uint32_t n_frames;
+	struct buf flows; /* ... in them but here, one behind the other */
+	/*
+	 * Of every block of the file the bytes of its header, its data and its content, as varints: five
+	 * bytes a block. A recorder of four blocks a second must have room for weeks of them.
+	 */
+	struct buf frames;
+	uint32_t n_blocks;
 };
 
 void skbx_index_free(struct skbx_index *x);
-int skbx_index_add(struct skbx_index *x, const struct skbx_summary *s); /* 0 or -ENOMEM */
-void skbx_index_frame(struct skbx_index *x, uint32_t compressed, uint32_t raw);
+/* Adds a block, before it goes out, whose header is that long. 0; -ENOMEM: nothing was added. */
+int skbx_index_add(struct skbx_index *x, const struct skbx_summary *s, size_t header);
 
-/* Content of an index block: summaries from *at on, at most to n; *at moves on. 0 or -ENOMEM. */
-int skbx_index_put(struct skbx_index *x, uint32_t *at, uint32_t n, struct buf *out);
+/* Content of an index block: the summaries, at most SKBX_INDEX_MAX. 0 or -ENOMEM. */
+int skbx_index_put(const struct skbx_index *x, struct buf *out);
+void skbx_index_clear(struct skbx_index *x); /* forgets the summaries, not the seek table */
 /* And back: appends to x. 0, -EPROTO or -ENOMEM. */
 int skbx_index_get(struct skbx_index *x, const void *p, size_t len, struct skbox_error *err);
 
-void skbx_index_seek_table(const struct skbx_index *x, struct buf *out);
+/* Some of the seek table; *at is 0 at first and moves on. False: that was the end. */
+bool skbx_index_seek_table(const struct skbx_index *x, size_t *at, struct buf *out);
 
 /* The totals in the trailer's content, behind the inventory. */
 void skbx_trailer_put(struct buf *out, const struct skbx_summary *all, uint64_t blocks,

@@ -70,7 +70,7 @@ static int read_trailer(const struct skbx_input *in, uint64_t offset, struct skb
 	if (ZSTD_isError(got) || got != b->sum.raw_bytes)
 		goto out;
 	c = cursor_init(raw, got);
-	ret = skbx_inventory_get(&c, coder, info->inventory, &unknown, NULL);
+	ret = skbx_inventory_get(&c, coder, info->inventory, ~UINT64_C(0), &unknown, NULL);
 	if (!ret)
 		ret = skbx_trailer_get(&c, info, &index_at, NULL);
 	info->finished = !ret;
@@ -102,17 +102,34 @@ static void add_summary(struct skbx_info *info, const struct skbx_summary *s)
 	info->blocks++;
 }
 
+struct walk {
+	struct skbx_info *info;
+	struct skbx_reader *reader;
+	struct skbx_summary before; /* all blocks but the last */
+	uint64_t done;              /* blocks that the reader was done with before the last */
+};
+
+static uint64_t blocks_done(const struct skbx_reader *r)
+{
+	const struct skbx_status *s = skbx_read_status(r);
+
+	return s->blocks + s->blocks_skipped + s->damaged;
+}
+
 static bool want_inventory(void *ctx, const struct skbx_summary *s)
 {
-	struct skbx_info *info = ctx;
+	struct walk *walk = ctx;
 
-	add_summary(info, s);
+	walk->before = walk->info->all;
+	walk->done = blocks_done(walk->reader);
+	add_summary(walk->info, s);
 	return s->events > s->packets + s->sockets; /* other rows: some may be of the inventory */
 }
 
 static int walk_blocks(const struct skbx_input *in, struct skbx_info *info, struct skbox_error *err)
 {
-	struct skbx_read_options o = {.want = want_inventory, .ctx = info};
+	struct walk walk = {.info = info};
+	struct skbx_read_options o = {.want = want_inventory, .ctx = &walk};
 	struct ev_batch *batch = ev_batch_new();
 	struct skbx_reader *r = NULL;
 	struct skbx_inventory inventory = {0};
@@ -121,12 +138,20 @@ static int walk_blocks(const struct skbx_input *in, struct skbx_info *info, stru
 	if (!batch || skbx_inventory_init(&inventory))
 		error_set(err, ret, 0, "out of memory");
 	else
-		ret = skbx_reader_open(&r, in, &o, err);
+		ret = skbx_reader_open(&walk.reader, in, &o, err);
+	r = walk.reader;
 	if (!ret)
 		while ((ret = skbx_read(r, batch, err)) > 0)
-			if (skbx_inventory_learn(&inventory, ev_walk(batch), batch->n))
+			if (skbx_inventory_learn(&inventory, ev_walk(batch), batch->n)) {
+				ret = error_set(err, -ENOMEM, 0, "out of memory");
 				break;
+			}
 	if (!ret) {
+		/* the end of the file cuts the last block: it does not count */
+		if (info->blocks && blocks_done(r) == walk.done) {
+			info->all = walk.before;
+			info->blocks--;
+		}
 		ev_batch_free(info->inventory);
 		info->inventory = inventory.rows;
 		inventory.rows = NULL;

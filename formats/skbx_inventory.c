@@ -9,9 +9,17 @@
 enum {
 	ROWS_MAX =
 		BLOCK_EVENTS_MAX, /* they must fit into one block; later ones are in their own blocks only */
-	CLOCKS_MAX = 1024, /* three hours of samples, one every ten seconds */
+	ROWS_KEPT =
+		2048, /* of them for what is no device, namespace, probe or name of a drop reason: */
+	BYTES_MAX = 4 << 20, /* those may be many, and long; a block holds them and the kept ones */
+	ROW_BYTES_MAX = 65536,
+	CLOCKS_DENSE = 256, /* so many samples are kept each (40 minutes, one every ten seconds), */
+	CLOCKS_THINNER = 64, /* then every second one, after so many every fourth, ... */
 	SLOTS = 4 * ROWS_MAX,
 };
+
+static const uint64_t many_sections = EV_SECTION_BIT(iface) | EV_SECTION_BIT(nsinfo) |
+				      EV_SECTION_BIT(probe) | EV_SECTION_BIT(dropname);
 
 static const uint64_t inventory_sections =
 	EV_SECTION_BIT(startup) | EV_SECTION_BIT(host) | EV_SECTION_BIT(clock) |
@@ -70,6 +78,66 @@ static uint64_t hash_row(const struct ev *ev)
 	return h ? h : 1;
 }
 
+/* Samples of weeks would fill the inventory: the more there are, the fewer of them are kept. */
+static bool keep_clock(struct skbx_inventory *v)
+{
+	uint32_t every = 1;
+
+	if (v->clocks >= CLOCKS_DENSE)
+		every = UINT32_C(2) << ((v->clocks - CLOCKS_DENSE) / CLOCKS_THINNER & 15);
+	return v->clocks_seen++ % every == 0;
+}
+
+/* Bytes of the strings and lists of a row. */
+static size_t row_bytes(const struct ev *ev)
+{
+	size_t n = 0;
+
+	for (uint64_t left = ev->sections; left; left &= left - 1) {
+		const struct schema_section *sec = &schema_sections[__builtin_ctzll(left)];
+		const uint8_t *row = ev->row[__builtin_ctzll(left)];
+
+		for (unsigned int i = 0; i < sec->n_fields; i++) {
+			const struct schema_field *f = &sec->fields[i];
+			const struct ev_list *list = (const struct ev_list *)(row + f->offset);
+
+			if (!(*(const uint64_t *)row >> f->bit & 1))
+				continue;
+			if (f->type == SCHEMA_STR || f->type == SCHEMA_BYTES)
+				n += ((const struct ev_str *)(row + f->offset))->len;
+			for (uint32_t k = 0; f->type == SCHEMA_LIST && k < list->n; k++)
+				n += list->v[k].len + sizeof(*list->v);
+		}
+	}
+	return n;
+}
+
+static bool has_room(const struct skbx_inventory *v, const struct ev *ev)
+{
+	const struct ev_batch *rows = v->rows;
+
+	if (row_bytes(ev) > ROW_BYTES_MAX)
+		return false;
+	if (ev->sections & many_sections)
+		return rows->n < ROWS_MAX - ROWS_KEPT && rows->bytes < BYTES_MAX;
+	return rows->n < ROWS_MAX && rows->bytes < 2 * BYTES_MAX;
+}
+
+/* 0; -ENOMEM: nothing was added. */
+static int add_row(struct skbx_inventory *v, const struct ev *ev)
+{
+	struct ev_batch *rows = v->rows;
+	uint32_t n = rows->n;
+
+	ev_copy(rows, ev);
+	if (!rows->failed)
+		return 0;
+	if (rows->n > n)
+		ev_batch_drop(rows);
+	rows->failed = false;
+	return -ENOMEM;
+}
+
 int skbx_inventory_learn(struct skbx_inventory *v, struct ev_walk walk, uint32_t to)
 {
 	struct ev ev = {0};
@@ -78,19 +146,20 @@ int skbx_inventory_learn(struct skbx_inventory *v, struct ev_walk walk, uint32_t
 		uint64_t hash;
 		uint32_t at;
 
-		if (!skbx_inventory_is(ev.sections) || v->rows->n >= ROWS_MAX ||
-		    (ev.clock && v->clocks >= CLOCKS_MAX))
+		if (!skbx_inventory_is(ev.sections) || !has_room(v, &ev) ||
+		    (ev.clock && !keep_clock(v)))
 			continue;
 		hash = hash_row(&ev);
 		for (at = (uint32_t)hash % SLOTS; v->seen[at] && v->seen[at] != hash;)
 			at = (at + 1) % SLOTS;
 		if (v->seen[at])
 			continue;
+		if (add_row(v, &ev))
+			return -ENOMEM;
 		v->seen[at] = hash;
 		v->clocks += ev.clock != NULL;
-		ev_copy(v->rows, &ev);
 	}
-	return v->rows->failed ? -ENOMEM : 0;
+	return 0;
 }
 
 /* The whole table: numbers, names, types and units, for readers of other versions. */
@@ -136,7 +205,7 @@ int skbx_inventory_put(struct skbx_inventory *v, struct block_coder *coder, stru
 }
 
 int skbx_inventory_get(struct cursor *c, struct block_coder *coder, struct ev_batch *rows,
-		       uint64_t *unknown, struct skbox_error *err)
+		       uint64_t sections, uint64_t *unknown, struct skbox_error *err)
 {
 	uint64_t n = cursor_varint(c), schema;
 	const uint8_t *p = n <= cursor_left(c) ? cursor_take(c, n) : NULL;
@@ -145,5 +214,5 @@ int skbx_inventory_get(struct cursor *c, struct block_coder *coder, struct ev_ba
 	if (!p || schema > cursor_left(c))
 		return error_set(err, -EPROTO, 0, "inventory is too short");
 	cursor_take(c, schema);
-	return block_decode(coder, rows, p, n, NULL, 0, ~UINT64_C(0), unknown, err);
+	return block_decode(coder, rows, p, n, NULL, 0, sections, unknown, err);
 }

@@ -10,9 +10,9 @@
 #include "formats/block.h"
 
 struct skbx_inventory {
-	struct ev_batch *rows; /* owned */
-	uint64_t *seen;        /* hashes of the rows, open addressing; 0: free */
-	uint32_t room, clocks;
+	struct ev_batch *rows;        /* owned */
+	uint64_t *seen;               /* hashes of the rows, open addressing; 0: free */
+	uint32_t clocks, clocks_seen; /* samples kept, samples met */
 };
 
 int skbx_inventory_init(struct skbx_inventory *v); /* 0 or -ENOMEM */
@@ -27,8 +27,11 @@ int skbx_inventory_learn(struct skbx_inventory *v, struct ev_walk walk, uint32_t
 /* Content of an inventory block: rows, then the schema. 0 or -ENOMEM. */
 int skbx_inventory_put(struct skbx_inventory *v, struct block_coder *coder, struct buf *out);
 
-/* And back: the rows are appended to an empty batch, the schema is passed over. 0, -EPROTO, -ENOMEM. */
+/*
+ * And back: the rows' sections (EV_SECTION_BIT()s) that are wanted are appended to an empty batch, the
+ * schema is passed over. 0, -EPROTO, -ENOMEM.
+ */
 int skbx_inventory_get(struct cursor *c, struct block_coder *coder, struct ev_batch *rows,
-		       uint64_t *unknown, struct skbox_error *err);
+		       uint64_t sections, uint64_t *unknown, struct skbox_error *err);
 
 #endif

@@ -25,6 +25,7 @@ struct skbx_reader {
 	int64_t last_seq; /* of the last block that was read; -1: none */
 	bool startup_seen;
 	bool trailer_seen;
+	bool hurt;           /* the file has damage: not every frame was counted */
 	bool tail_is_table;  /* the file ends as a finished one does */
 	uint64_t frames_crc; /* of the seek table entries that the frames so far should have */
 	uint32_t n_frames;
@@ -32,6 +33,7 @@ struct skbx_reader {
 	struct block_coder *coder;
 	struct block_dict *key;
 	uint32_t key_seq;
+	uint64_t searched; /* where the data of a bad block ends that is searched for others */
 	struct buf raw;
 	struct frame_block block;
 };
@@ -41,6 +43,7 @@ static void damage(struct skbx_reader *r, uint64_t offset, const char *text)
 	struct skbox_error e = {0};
 
 	r->status.damaged++;
+	r->hurt = true;
 	error_set(&e, -EPROTO, offset, "%s", text);
 	if (r->o.damage)
 		r->o.damage(r->o.ctx, &e);
@@ -113,7 +116,9 @@ static void file_begins(struct skbx_reader *r, uint64_t base)
 	r->base = base;
 	r->last_seq = -1;
 	r->key_seq = 0;
-	r->startup_seen = false;
+	/* nobody waits for the rows of the inventory who does not want them */
+	r->startup_seen = !(r->o.sections & EV_SECTION_BIT(startup));
+	r->hurt = false;
 	r->status.finished = r->trailer_seen = false;
 	r->n_frames = 0;
 	r->frames_crc = 0;
@@ -169,9 +174,12 @@ static int read_header(struct skbx_reader *r, struct skbox_error *err)
 					 strerror(-(int)got));
 		ret = frame_get_block(&first, here(r) + SKBX_HEADER_BYTES,
 				      (size_t)got - SKBX_HEADER_BYTES);
-		if (ret <= 0 || first.sum.offset != SKBX_HEADER_BYTES || first.sum.seq)
-			return error_set(err, -EPROTO, r->at,
-					 "file header and first block are damaged");
+		if (ret <= 0 || first.sum.offset != SKBX_HEADER_BYTES || first.sum.seq) {
+			r->ended = true;
+			return r->at ? 0 /* a second file: what was read is good, and it was told */
+				     : error_set(err, -EPROTO, r->at,
+						 "file header and first block are damaged");
+		}
 		r->status.version = FRAME_VERSION;
 		memcpy(r->status.id, first.id, SKBX_ID_BYTES);
 	}
@@ -268,7 +276,7 @@ static int resync(struct skbx_reader *r)
 			ret = forward(r, found ? (size_t)(found - p) : (size_t)got);
 			continue;
 		}
-		if (frame_le32(p) == FRAME_BLOCK_MAGIC &&
+		if (frame_may_be_block(p, (size_t)got, r->status.id, r->at - r->base) &&
 		    frame_get_block(&r->block, p, (size_t)got) > 0 && is_own_block(r, &r->block))
 			return 1;
 		ret = forward(r, 1);
@@ -331,7 +339,8 @@ static int take(struct skbx_reader *r, struct ev_batch *batch, struct skbox_erro
 	case SKBX_INVENTORY:
 	case SKBX_TRAILER:
 		c = cursor_init(r->raw.p, r->raw.len);
-		ret = skbx_inventory_get(&c, r->coder, batch, &r->status.unknown, err);
+		ret = skbx_inventory_get(&c, r->coder, batch, r->o.sections, &r->status.unknown,
+					 err);
 		if (ret)
 			return ret;
 		/* only where the first rows were lost: else they are known already */
@@ -348,42 +357,133 @@ static int take(struct skbx_reader *r, struct ev_batch *batch, struct skbox_erro
 	}
 }
 
+/* Whether a seek table of that many bytes may stand at the current place. */
+static bool may_be_seek_table(const struct skbx_reader *r, uint64_t size)
+{
+	uint64_t entries = size - FRAME_PREFIX_BYTES - FRAME_SEEK_FOOTER_BYTES;
+	uint64_t frames = entries / 8, least = 1 + 2 * (uint64_t)(r->last_seq + 1);
+
+	if (size < FRAME_PREFIX_BYTES + FRAME_SEEK_FOOTER_BYTES || entries % 8)
+		return false;
+	/* the trailer's number tells how many; without it, no more than the bytes so far can be */
+	return r->trailer_seen
+		       ? frames == least
+		       : frames >= least && frames <= (r->at - r->base) / FRAME_PREFIX_BYTES;
+}
+
 /*
  * The seek table at the current place: 1 when it was one (whole, or cut at the end of the file),
- * 0 when the bytes cannot be one.
+ * 0 when the bytes cannot be one. It may be larger than memory is: it is read in pieces.
  */
 static int read_seek_table(struct skbx_reader *r, struct skbox_error *err)
 {
-	uint64_t size = (uint64_t)frame_le32(here(r) + 4) + FRAME_PREFIX_BYTES, crc = r->frames_crc;
+	uint64_t offset = r->at, crc = r->frames_crc;
+	uint64_t size = (uint64_t)frame_le32(here(r) + 4) + FRAME_PREFIX_BYTES;
 	uint32_t n = r->n_frames;
 	const uint8_t *p;
-	int64_t got;
+	int64_t got = 0;
+	int ret;
 
-	/* after damage frames are left out of the count: nothing to compare with */
-	if (size > UINT32_MAX ||
-	    (!r->status.damaged &&
-	     size != FRAME_PREFIX_BYTES + FRAME_SEEK_FOOTER_BYTES + (uint64_t)n * 8))
+	if (!may_be_seek_table(r, size))
 		return 0;
-	got = window(r, size);
-	if (got < 0)
-		return error_set(err, (int)got, r->at, "cannot read: %s", strerror(-(int)got));
-	if ((uint64_t)got < size) {
+	r->frames_crc = 0;
+	r->n_frames = 0;
+	ret = forward(r, FRAME_PREFIX_BYTES);
+	for (size -= FRAME_PREFIX_BYTES; !ret && size > FRAME_SEEK_FOOTER_BYTES; size -= 8) {
+		got = window(r, 8);
+		if (got < 8)
+			break;
+		count_frame(r, frame_le32(here(r)), frame_le32(here(r) + 4));
+		ret = forward(r, 8);
+	}
+	if (!ret && got >= 0)
+		got = window(r, FRAME_SEEK_FOOTER_BYTES);
+	if (ret || got < 0)
+		return error_set(err, ret ? ret : (int)got, r->at, "cannot read: %s",
+				 strerror(ret ? -ret : -(int)got));
+	if (size > FRAME_SEEK_FOOTER_BYTES || got < FRAME_SEEK_FOOTER_BYTES) {
 		r->ended = true;
 		return 1;
 	}
 	p = here(r);
-	if (frame_le32(p + size - 4) != FRAME_SEEK_FOOTER_MAGIC)
-		return 0;
-	r->frames_crc = 0;
-	r->n_frames = 0;
-	for (const uint8_t *e = p + 8; e + 8 <= p + size - FRAME_SEEK_FOOTER_BYTES; e += 8)
-		count_frame(r, frame_le32(e), frame_le32(e + 4));
-	if (!r->status.damaged && (r->frames_crc != crc || r->n_frames != n ||
-				   frame_le32(p + size - 9) != n || p[size - 5]))
-		damage(r, r->at, "seek table does not fit the frames");
+	if (frame_le32(p + 5) != FRAME_SEEK_FOOTER_MAGIC || p[4] || frame_le32(p) != r->n_frames ||
+	    (!r->hurt && (r->frames_crc != crc || r->n_frames != n)))
+		damage(r, offset, "seek table does not fit the frames");
 	r->status.finished = r->trailer_seen;
-	got = forward(r, size);
-	return got < 0 ? (int)got : 1;
+	ret = forward(r, FRAME_SEEK_FOOTER_BYTES);
+	return ret ? ret : 1;
+}
+
+/* ---- blocks ---- */
+
+static int cannot_read(const struct skbx_reader *r, int64_t ret, struct skbox_error *err)
+{
+	return error_set(err, (int)ret, r->at, "cannot read: %s", strerror(-(int)ret));
+}
+
+/* The end of the file cuts a block: that is how a file ends that was not finished. */
+static int end_within_block(struct skbx_reader *r)
+{
+	r->ended = true;
+	return 0;
+}
+
+/* The block whose header is in r->block, which nobody wants to see, if it is whole. */
+static int skip_block(struct skbx_reader *r, size_t header, struct skbox_error *err)
+{
+	const struct skbx_summary *s = &r->block.sum;
+	int64_t got = forward(r, header + s->bytes - 1);
+
+	if (!got)
+		got = window(r, 1);
+	if (got < 0)
+		return cannot_read(r, got, err);
+	if (!got)
+		return end_within_block(r);
+	r->status.blocks_skipped++;
+	r->status.events += s->events;
+	r->last_seq = s->seq;
+	count_frame(r, (uint32_t)header, 0);
+	count_frame(r, s->bytes, s->raw_bytes);
+	return forward(r, 1);
+}
+
+/* Whether a file header is among the next n bytes: somebody put another file behind a cut one. */
+static bool holds_file_header(const struct skbx_reader *r, size_t n)
+{
+	uint8_t id[SKBX_ID_BYTES];
+	uint16_t version;
+
+	for (const uint8_t *p = here(r), *end = p + n; (size_t)(end - p) >= SKBX_HEADER_BYTES;
+	     p++) {
+		p = memchr(p, (int)(FRAME_HEADER_MAGIC & 0xff),
+			   (size_t)(end - p) - SKBX_HEADER_BYTES + 1);
+		if (!p)
+			break;
+		if (skbx_recognize(p, SKBX_HEADER_BYTES) && !frame_get_header(p, &version, id))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * From a bad block on. Its header is good, so that its data most likely is as long as it says. Where
+ * nothing known stands behind it, bytes are missing, and other blocks may stand within: these are
+ * searched for. Not within a bad block that was found so: each byte is looked at twice at most.
+ */
+static int leave_bad_block(struct skbx_reader *r, uint64_t offset, size_t header)
+{
+	uint64_t size = header + (uint64_t)r->block.sum.bytes;
+	int64_t got = window(r, size + FRAME_PREFIX_BYTES);
+
+	if (got < 0)
+		return (int)got;
+	if (offset >= r->searched && (uint64_t)got >= size + 4 &&
+	    frame_le32(here(r) + size) >> 4 != FRAME_BLOCK_MAGIC >> 4) {
+		r->searched = offset + size;
+		return forward(r, header);
+	}
+	return forward(r, size);
 }
 
 /*
@@ -399,58 +499,69 @@ static int read_block(struct skbx_reader *r, size_t header, struct ev_batch *bat
 	int64_t got;
 	int ret;
 
-	if (s->type == SKBX_EVENTS && r->o.want && !r->o.want(r->o.ctx, s)) {
-		r->status.blocks_skipped++;
-		r->status.events += s->events;
-		r->last_seq = s->seq;
-		count_frame(r, (uint32_t)header, 0);
-		count_frame(r, s->bytes, s->raw_bytes);
-		return forward(r, header + s->bytes);
-	}
+	if (s->type == SKBX_EVENTS && r->o.want && !r->o.want(r->o.ctx, s))
+		return skip_block(r, header, err);
 	got = window(r, header + s->bytes);
 	if (got < 0)
-		return error_set(err, (int)got, r->at, "cannot read: %s", strerror(-(int)got));
-	if ((size_t)got < header + s->bytes) { /* the end of a file that is not finished */
-		if (ends_with_table(r))
+		return cannot_read(r, got, err);
+	if ((size_t)got < header + s->bytes) {
+		if (ends_with_table(r) || holds_file_header(r, (size_t)got))
 			damage(r, offset, "block goes past the end of the file");
-		r->ended = true;
-		return 0;
+		return end_within_block(r);
 	}
 	r->last_seq = s->seq;
+	count_frame(r, (uint32_t)header, 0);
+	count_frame(r, s->bytes, s->raw_bytes);
 	ret = unpack(r, here(r) + header, &what);
-	if (!ret) {
+	if (!ret)
 		ret = take(r, batch, &what);
-		r->trailer_seen |= s->type == SKBX_TRAILER && ret >= 0;
-	}
 	if (ret == -ENOMEM)
 		return error_set(err, ret, offset, "out of memory");
 	if (ret < 0) {
 		ev_batch_clear(batch);
 		damage(r, offset, what.text);
-		got = window(r, header + s->bytes + FRAME_PREFIX_BYTES);
-		/* where its length leads nowhere, the length is not to be trusted */
-		if (got > (int64_t)(header + s->bytes) + 3 &&
-		    frame_le32(here(r) + header + s->bytes) >> 4 != FRAME_BLOCK_MAGIC >> 4)
-			return forward(r, header);
-		ret = 0;
-	} else {
-		r->status.blocks++;
-		r->status.events += s->type == SKBX_EVENTS ? s->events : 0;
+		ret = leave_bad_block(r, offset, header);
+		return ret < 0 ? cannot_read(r, ret, err) : 0;
 	}
-	count_frame(r, (uint32_t)header, 0);
-	count_frame(r, s->bytes, s->raw_bytes);
+	r->trailer_seen |= s->type == SKBX_TRAILER;
+	r->status.blocks++;
+	r->status.events += s->type == SKBX_EVENTS ? s->events : 0;
 	got = forward(r, header + s->bytes);
-	return got < 0 ? (int)got : ret;
+	return got < 0 ? cannot_read(r, got, err) : ret;
+}
+
+/* ---- what is no block ---- */
+
+/* Whether the last `got` bytes of a file are the beginning of what may stand there. */
+static bool is_cut(const uint8_t *p, size_t got)
+{
+	static const uint32_t magics[] = {FRAME_BLOCK_MAGIC, FRAME_SEEK_MAGIC, FRAME_HEADER_MAGIC};
+	uint8_t begin[4] = {0};
+	uint32_t magic = 0;
+	uint64_t size;
+
+	for (size_t i = 0; i < 3 && !magic; i++) {
+		for (int k = 0; k < 4; k++)
+			begin[k] = (uint8_t)(magics[i] >> 8 * k);
+		if (!memcmp(p, begin, got < 4 ? got : 4))
+			magic = magics[i];
+	}
+	if (got < FRAME_PREFIX_BYTES)
+		return magic != 0;
+	size = (uint64_t)frame_le32(p + 4) + FRAME_PREFIX_BYTES;
+	return (magic == FRAME_BLOCK_MAGIC && size >= 32 && size <= FRAME_BLOCK_MAX &&
+		size > got) ||
+	       (magic == FRAME_HEADER_MAGIC && size == SKBX_HEADER_BYTES && size > got);
 }
 
 /* Something that is no block stands at the current place. */
 static int read_other(struct skbx_reader *r, int64_t got, struct skbox_error *err)
 {
 	uint64_t offset = r->at;
+	bool cut = is_cut(here(r), (size_t)got), told_end = r->trailer_seen && got >= 8;
 	int ret = 0;
 
-	if (got >= SKBX_HEADER_BYTES && frame_le32(here(r)) == FRAME_HEADER_MAGIC &&
-	    skbx_recognize(here(r), (size_t)got))
+	if (got >= SKBX_HEADER_BYTES && skbx_recognize(here(r), (size_t)got))
 		return read_header(r, err);
 	if (got >= FRAME_PREFIX_BYTES && frame_le32(here(r)) == FRAME_SEEK_MAGIC)
 		ret = read_seek_table(r, err);
@@ -458,14 +569,14 @@ static int read_other(struct skbx_reader *r, int64_t got, struct skbox_error *er
 		return ret < 0 ? ret : 0;
 	ret = resync(r);
 	if (ret < 0)
-		return error_set(err, ret, r->at, "cannot read: %s", strerror(-ret));
+		return cannot_read(r, ret, err);
 	if (ret) {
 		damage(r, offset, "no block where one should be");
 		return 0;
 	}
-	/* nothing more: the cut end of a file that was not finished, or the damaged end of one that was */
+	/* nothing more: the cut end of a file that was not finished, or something damaged */
 	r->ended = true;
-	if (r->tail_is_table || (r->trailer_seen && got >= FRAME_PREFIX_BYTES)) {
+	if (!cut || r->tail_is_table || told_end) {
 		damage(r, offset, "the rest of the file is damaged");
 		r->status.finished = r->trailer_seen;
 	}
@@ -480,8 +591,7 @@ int skbx_read(struct skbx_reader *r, struct ev_batch *batch, struct skbox_error 
 		int ret;
 
 		if (got < 0)
-			return error_set(err, (int)got, r->at, "cannot read: %s",
-					 strerror(-(int)got));
+			return cannot_read(r, got, err);
 		if (!got)
 			return 0;
 		ret = frame_get_block(&r->block, here(r), (size_t)got);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "formats/schema.h"
 #include "formats/skbx_frame.h"
@@ -17,6 +18,8 @@ enum {
 	KEY_AFTER_BYTES = 4096,     /* own strings and shapes of small blocks: then a key pays */
 	INVENTORY_BYTES = 16 << 20, /* the inventory is repeated after that many bytes, */
 	INVENTORY_EARLY = 8,        /* once early, in case that the first one is damaged, */
+	INDEX_FULL =
+		SKBX_INDEX_MAX - 16, /* an index is written at that many blocks: a few may follow */
 };
 #define INVENTORY_NS UINT64_C(600000000000) /* and every ten minutes */
 
@@ -36,6 +39,7 @@ struct skbx_writer {
 	uint64_t inventory_at, inventory_ns; /* bytes and time of the last copy */
 	bool inventory_early;
 	struct skbx_index index;
+	uint64_t index_at; /* the last index block */
 	struct buf raw, frame;
 	struct block_stats block_stats;
 	uint64_t part_bytes[EV_SECTIONS]; /* of the block written last */
@@ -89,7 +93,6 @@ int skbx_writer_open(struct skbx_writer **result, const struct skbx_output *out,
 	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_checksumFlag, 1);
 	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, w->level);
 	frame_put_header(&w->frame, w->id);
-	skbx_index_frame(&w->index, SKBX_HEADER_BYTES, 0);
 	ret = put_out(w, err);
 	if (ret) {
 		skbx_writer_free(w);
@@ -140,7 +143,6 @@ static int put_block(struct skbx_writer *w, uint32_t n_parts, struct skbox_error
 	/* a flush costs the header of a zstd block, and tables */
 	size_t bound = ZSTD_compressBound(w->raw.len) + n_parts * 1024, n;
 	uint8_t *data;
-	int ret;
 
 	if (w->raw.failed)
 		return out_of_memory(err);
@@ -150,9 +152,11 @@ static int put_block(struct skbx_writer *w, uint32_t n_parts, struct skbox_error
 	if (!data)
 		return out_of_memory(err);
 	n = compress(w, data + FRAME_BLOCK_MAX, bound, n_parts);
+	if (ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation)
+		return out_of_memory(err);
 	if (ZSTD_isError(n))
 		return error_set(err, -EIO, w->written, "zstd: %s", ZSTD_getErrorName(n));
-	b->sum.seq = w->seq++;
+	b->sum.seq = w->seq;
 	b->sum.offset = w->written;
 	b->sum.raw_bytes = (uint32_t)w->raw.len;
 	b->sum.bytes = (uint32_t)n;
@@ -160,12 +164,12 @@ static int put_block(struct skbx_writer *w, uint32_t n_parts, struct skbox_error
 	memcpy(b->id, w->id, sizeof(b->id));
 	b->data_crc = frame_crc(data + FRAME_BLOCK_MAX, n);
 	frame_put_block(&w->frame, b);
-	skbx_index_frame(&w->index, (uint32_t)w->frame.len, 0);
-	skbx_index_frame(&w->index, (uint32_t)n, (uint32_t)w->raw.len);
+	if (skbx_index_add(&w->index, &b->sum, w->frame.len))
+		return out_of_memory(err);
+	w->seq++;
 	memmove(w->frame.p + w->frame.len, data + FRAME_BLOCK_MAX, n);
 	w->frame.len += n;
-	ret = skbx_index_add(&w->index, &b->sum);
-	return ret ? out_of_memory(err) : put_out(w, err);
+	return put_out(w, err);
 }
 
 static void block_begin(struct skbx_writer *w, enum skbx_block_type type)
@@ -208,6 +212,8 @@ static int summarize(struct skbx_writer *w, struct ev_walk walk, uint32_t to)
 		s->sockets += ev.diag != NULL;
 		if (ev.kernel)
 			s->probes |= skbx_sketch(ev.kernel->symbol.p, ev.kernel->symbol.len);
+		if (ev.userspace)
+			s->probes |= skbx_sketch(ev.userspace->symbol.p, ev.userspace->symbol.len);
 		if (ev.skb_drop)
 			s->drops |= skbx_sketch(ev.skb_drop->drop_reason.p,
 						ev.skb_drop->drop_reason.len);
@@ -292,12 +298,30 @@ static int put_inventory(struct skbx_writer *w, struct skbox_error *err)
 	return put_block(w, 0, err);
 }
 
+/* The headers since the last index: then their memory is free again. */
+static int put_index(struct skbx_writer *w, struct skbox_error *err)
+{
+	uint64_t at = w->written;
+	int ret;
+
+	block_begin(w, (enum skbx_block_type)SKBX_INDEX);
+	if (skbx_index_put(&w->index, &w->raw))
+		return out_of_memory(err);
+	skbx_index_clear(&w->index); /* before the header of this one is added */
+	ret = put_block(w, 0, err);
+	if (!ret)
+		w->index_at = at;
+	return ret;
+}
+
 static int put_repeated(struct skbx_writer *w, struct skbox_error *err)
 {
 	bool early = !w->inventory_early && w->seq >= INVENTORY_EARLY;
 	int ret = 0;
 
-	if (w->own_bytes > KEY_AFTER_BYTES)
+	if (w->index.n >= INDEX_FULL)
+		ret = put_index(w, err);
+	if (!ret && w->own_bytes > KEY_AFTER_BYTES)
 		ret = put_key(w, err);
 	if (!ret && (early || !w->inventory_at || w->written - w->inventory_at >= INVENTORY_BYTES ||
 		     w->all.last_ns - w->inventory_ns >= INVENTORY_NS)) {
@@ -330,12 +354,10 @@ static uint32_t block_end(const struct ev_batch *b, const struct ev_walk *walk)
 	return w.i;
 }
 
-static int put_events(struct skbx_writer *w, struct ev_walk *walk, uint32_t to,
-		      struct skbox_error *err)
+/* The content of a block into w->raw. 0, -ENOMEM; -E2BIG: a reader would refuse it. */
+static int encode_events(struct skbx_writer *w, struct ev_walk *walk, uint32_t to, bool small)
 {
-	bool small = to - walk->i < SMALL_EVENTS;
 	const struct block_dict *key = small && w->key_seq ? w->key : NULL;
-	uint32_t n_parts = 0;
 	int ret;
 
 	block_begin(w, SKBX_EVENTS);
@@ -348,16 +370,42 @@ static int put_events(struct skbx_writer *w, struct ev_walk *walk, uint32_t to,
 	if (!ret)
 		ret = block_encode(w->coder, &w->raw, walk, to, key, small ? w->learn : NULL,
 				   w->block.sum.first_ns, &w->block_stats);
-	if (ret == -E2BIG || w->raw.len > BLOCK_RAW_MAX)
-		return error_set(err, -E2BIG, w->written, "events are too large for a block");
+	return !ret && w->raw.len > BLOCK_RAW_MAX ? -E2BIG : ret;
+}
+
+static int put_events(struct skbx_writer *w, struct ev_walk *walk, uint32_t to,
+		      struct skbox_error *err)
+{
+	const struct ev_walk start = *walk;
+	const uint64_t lost = w->lost;
+	uint32_t n_parts = 0;
+	bool small;
+	int ret;
+
+	for (;;) {
+		small = to - start.i < SMALL_EVENTS;
+		ret = encode_events(w, walk, to, small);
+		if (ret != -E2BIG || to - start.i == 1)
+			break;
+		/* long strings, long lists: fewer events, then */
+		to = start.i + (to - start.i) / 2;
+		*walk = start;
+		w->lost = lost;
+	}
+	if (!ret) {
+		if (small)
+			w->own_bytes += block_own_bytes(w->coder);
+		else
+			block_parts(w->coder, &n_parts);
+		ret = put_block(w, n_parts, err);
+	} else if (ret == -E2BIG) {
+		error_set(err, ret, w->written, "an event is too large for a block");
+	} else {
+		out_of_memory(err);
+	}
 	if (ret)
-		return out_of_memory(err);
-	if (small)
-		w->own_bytes += block_own_bytes(w->coder);
-	if (!small)
-		block_parts(w->coder, &n_parts);
-	ret = put_block(w, n_parts, err);
-	if (!ret)
+		w->lost = lost; /* its rows of losses are not in the file */
+	else
 		add_up(w, n_parts > 0);
 	return ret;
 }
@@ -381,15 +429,10 @@ int skbx_write(struct skbx_writer *w, const struct ev_batch *batch, struct skbox
 
 int skbx_writer_close(struct skbx_writer *w, struct skbox_error *err)
 {
-	uint64_t index_at = w->written;
-	int ret = 0;
+	size_t at = 0;
+	bool more = true;
+	int ret = w->index.n ? put_index(w, err) : 0;
 
-	for (uint32_t at = 0, n = w->index.n; at < n && !ret;) {
-		block_begin(w, (enum skbx_block_type)SKBX_INDEX);
-		if (skbx_index_put(&w->index, &at, n, &w->raw))
-			return out_of_memory(err);
-		ret = put_block(w, 0, err);
-	}
 	if (ret)
 		return ret;
 	block_begin(w, SKBX_TRAILER);
@@ -397,13 +440,14 @@ int skbx_writer_close(struct skbx_writer *w, struct skbox_error *err)
 		return out_of_memory(err);
 	w->block.sum.events = w->inventory.rows->n;
 	w->all.lost = w->lost;
-	skbx_trailer_put(&w->raw, &w->all, w->seq, index_at, w->sections);
+	skbx_trailer_put(&w->raw, &w->all, w->seq, w->index_at, w->sections);
 	ret = put_block(w, 0, err);
-	if (ret)
-		return ret;
-	buf_clear(&w->frame);
-	skbx_index_seek_table(&w->index, &w->frame);
-	return put_out(w, err);
+	while (more && !ret) {
+		buf_clear(&w->frame);
+		more = skbx_index_seek_table(&w->index, &at, &w->frame);
+		ret = put_out(w, err);
+	}
+	return ret;
 }
 
 void skbx_writer_free(struct skbx_writer *w)
