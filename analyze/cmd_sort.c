@@ -209,6 +209,8 @@ static int sort_run(int argc, char **argv)
 	options.ctx = s.filter;
 	if (source_open(&s.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;
+	if (c.out && source_reads(s.source, c.out))
+		goto out;
 	rc = sort_inputs(&s, &c);
 	if (sort_status(s.sort)->unmatched)
 		terminal_error("note: %llu Open vSwitch events without their upcall stand alone",

@@ -75,7 +75,8 @@ static int cut_run(int argc, char **argv)
 	options.ctx = f;
 	if (source_open(&s, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;
-	rc = cut_inputs(&c, f, s);
+	if (!source_reads(s, c.out))
+		rc = cut_inputs(&c, f, s);
 out:
 	source_close(s);
 	filter_free(f);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/terminal.h"
+#include "formats/retis_frame.h"
 
 enum {
 	SNAPLEN = 262144,
@@ -209,8 +210,6 @@ static const struct program *program_for(struct filter *f, uint16_t linktype)
 
 	switch (linktype) {
 	case LINK_ETHERNET: return &f->ethernet;
-	case LINK_NULL: dlt = DLT_NULL; break;
-	case LINK_LOOP: dlt = DLT_LOOP; break;
 	case LINK_SLL: dlt = DLT_LINUX_SLL; break;
 #ifdef DLT_LINUX_SLL2
 	case LINK_SLL2: dlt = DLT_LINUX_SLL2; break;
@@ -227,6 +226,18 @@ static const struct program *program_for(struct filter *f, uint16_t linktype)
 	return prog;
 }
 
+/*
+ * BSD loopback: the byte order of its address family is that of the machine that recorded, and IPv6 has
+ * another number on each system. A program knows one of each, so the packet behind the header is looked at.
+ */
+static bool match_loopback(struct filter *f, const struct ev_packet *p)
+{
+	struct retis_frame frame;
+
+	return retis_frame_of(p, &frame) &&
+	       run(&f->raw, frame.rest, frame.rest_len, frame.len - INVENTED_BYTES);
+}
+
 static bool match_packet(struct filter *f, const struct ev_packet *p)
 {
 	uint32_t len = p->len > p->data.len ? p->len : p->data.len;
@@ -236,6 +247,8 @@ static bool match_packet(struct filter *f, const struct ev_packet *p)
 		len = p->len >= INVENTED_BYTES ? p->len - INVENTED_BYTES : 0;
 		return run(&f->raw, p->data.p, p->data.len, len > p->data.len ? len : p->data.len);
 	}
+	if (EV_HAS(p, packet, linktype) && (p->linktype == LINK_NULL || p->linktype == LINK_LOOP))
+		return match_loopback(f, p);
 	if (EV_HAS(p, packet, linktype))
 		return run(program_for(f, p->linktype), p->data.p, p->data.len, len);
 	return run(&f->ethernet, p->data.p, p->data.len, len);

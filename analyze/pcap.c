@@ -421,7 +421,7 @@ static int export(struct exporter *x)
 	struct ev_batch *batch;
 	int rc, wrote = 0;
 
-	if (output_open(&x->file, path, 1) < 0)
+	if (source_reads(x->source, path) || output_open(&x->file, path, 1) < 0)
 		return EXIT_FAILED;
 	while ((rc = source_next(x->source, &batch)) > 0 && wrote == 0 && !filter_done(x->filter))
 		wrote = put_batch(x, batch);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyze/input.h"
@@ -245,6 +246,51 @@ static uint64_t total_size(const struct source *s)
 		total += (uint64_t)st.st_size;
 	}
 	return total;
+}
+
+static bool same_file(const char *path, const struct stat *file)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(path, &st))
+		return false;
+	return S_ISREG(st.st_mode) && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+/* Whether the file is one of the rotated set that begins with "F..". */
+static bool in_split(const char *word, const struct stat *file)
+{
+	char *base = NULL, *path;
+	bool found = false, there = true;
+	uint32_t id;
+
+	if (!split_parse(word, &base, &id))
+		return false;
+	for (; there && !found && id < SPLIT_MAX; id++) {
+		if (asprintf(&path, "%s%u", base, id) < 0)
+			break;
+		there = access(path, F_OK) == 0;
+		found = same_file(path, file);
+		free(path);
+	}
+	free(base);
+	return found;
+}
+
+bool source_reads(const struct source *s, const char *path)
+{
+	struct stat file;
+	bool found = false;
+
+	if (strcmp(path, "-") == 0 || stat(path, &file))
+		return false;
+	if (!s->n)
+		found = same_file("-", &file);
+	for (size_t i = 0; i < s->n && !found; i++)
+		found = same_file(s->inputs[i], &file) || in_split(s->inputs[i], &file);
+	if (found)
+		terminal_error("%s: is an input; name another file for the output", path);
+	return found;
 }
 
 int source_open(struct source **result, const struct source_options *options, char *const *inputs,

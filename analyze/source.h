@@ -56,6 +56,12 @@ int source_open(struct source **s, const struct source_options *options, char *c
  */
 int source_next(struct source *s, struct ev_batch **batch);
 
+/*
+ * Whether one of the inputs is the file at this path, of whatever name: an output must not replace what is
+ * read. True with the message already on standard error.
+ */
+bool source_reads(const struct source *s, const char *path);
+
 const struct source_status *source_status(const struct source *s);
 
 /* Whether an event of a sorted stream is the first of its series. */

@@ -237,6 +237,37 @@ static void make_series(const char *name)
 	buf_free(&b);
 }
 
+/* Whatever name it has: what is read is not replaced. */
+static void an_input_is_no_output(void **state)
+{
+	struct buf before = {0}, after = {0};
+	int keep = dup(STDIN_FILENO), file;
+
+	make_series("two.json");
+	make_series("set.0");
+	load_file("set.0", &before);
+	unlink(place("hard"));
+	assert_int_equal(link(place("set.0"), place("hard")), 0);
+	assert_int_equal(run("sort -o @set.0 @set.0"), 2);
+	assert_non_null(strstr((char *)said.p, "set.0: is an input; name another file"));
+	assert_int_equal(run("sort -o @hard @set.0"), 2);
+	assert_int_equal(run("sort -o @./set.0 @two.json @set.0"), 2);
+	assert_int_equal(run("sort -o @set.0 @set.0.."), 2);
+	assert_int_equal(run("cut -o @set.0 @set.0"), 2);
+	file = open(place("set.0"), O_RDONLY);
+	dup2(file, STDIN_FILENO);
+	assert_int_equal(run("sort -o @set.0"), 2);
+	dup2(keep, STDIN_FILENO);
+	close(file);
+	close(keep);
+	load_file("set.0", &after);
+	assert_int_equal(after.len, before.len);
+	assert_memory_equal(after.p, before.p, before.len);
+	assert_int_equal(run("sort -o @other @set.0"), 0);
+	buf_free(&before);
+	buf_free(&after);
+}
+
 static void filters_begin_series_anew(void **state)
 {
 	make_series("two.json");
@@ -509,6 +540,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(print_is_that_of_retis),
 		cmocka_unit_test(sort_is_that_of_retis),
+		cmocka_unit_test(an_input_is_no_output),
 		cmocka_unit_test(filters_begin_series_anew),
 		cmocka_unit_test(a_filter_leaves_the_startup_event_out),
 		cmocka_unit_test(skipped_blocks_change_nothing),

@@ -11,7 +11,7 @@
 #include "analyze/filter.h"
 #include "cli/terminal.h"
 
-enum { LINK_SLL = 113, LINK_NULL = 0, LINK_UNKNOWN = 147, AF_4 = 2, AF_6 = 10 };
+enum { LINK_SLL = 113, LINK_NULL = 0, LINK_LOOP = 108, LINK_UNKNOWN = 147, AF_4 = 2, AF_6 = 10 };
 
 /* 10.0.0.1.1234 > 10.0.0.2.53, UDP without payload */
 static const uint8_t ip4[] = {0x45, 0, 0,  28, 0, 1, 0, 0,    64, 17, 0, 0, 10, 0,
@@ -119,6 +119,37 @@ static void packets_of_other_link_types(void **state)
 	assert_false(packet_passes(b, "udp port 54"));
 	p->linktype = LINK_UNKNOWN;
 	assert_false(packet_passes(b, "udp port 53"));
+	ev_batch_free(b);
+}
+
+/* Any byte order and any system's number for IPv6; the header's own bytes are no packet. */
+static void packets_of_loopback(void **state)
+{
+	static const uint8_t families[] = {10, 24, 28, 30};
+	struct ev_batch *b = ev_batch_new();
+	struct ev_packet *p;
+
+	for (int i = 0; i < 16; i++) {
+		bool big = i & 1, loop = i & 2;
+		uint8_t four[4 + sizeof(ip4)] = {0}, six[4 + sizeof(ip6)] = {0};
+
+		four[big ? 3 : 0] = 2;
+		memcpy(four + 4, ip4, sizeof(ip4));
+		p = begin_packet(b, four, sizeof(four));
+		EV_SET(p, packet, linktype, loop ? LINK_LOOP : LINK_NULL);
+		assert_true(packet_passes(b, "udp port 53"));
+		assert_false(packet_passes(b, "udp port 54"));
+		assert_false(packet_passes(b, "ip6"));
+		six[big ? 3 : 0] = families[i >> 2];
+		memcpy(six + 4, ip6, sizeof(ip6));
+		p = begin_packet(b, six, sizeof(six));
+		EV_SET(p, packet, linktype, loop ? LINK_LOOP : LINK_NULL);
+		assert_true(packet_passes(b, "ip6 and tcp port 80"));
+		assert_false(packet_passes(b, "ip"));
+		p = begin_packet(b, six, 3);
+		EV_SET(p, packet, linktype, LINK_NULL);
+		assert_false(packet_passes(b, "ip6 or ip"));
+	}
 	ev_batch_free(b);
 }
 
@@ -308,6 +339,7 @@ int main(void)
 		cmocka_unit_test(ethernet_packets),
 		cmocka_unit_test(network_layer_packets),
 		cmocka_unit_test(packets_of_other_link_types),
+		cmocka_unit_test(packets_of_loopback),
 		cmocka_unit_test(sockets_by_addresses_and_ports),
 		cmocka_unit_test(probes_by_pattern),
 		cmocka_unit_test(globs),
