@@ -32,7 +32,7 @@ CFLAGS_ALL := -std=gnu11 $(OPT) $(CFLAGS) $(WARN) $(WERROR) $(HARDEN) $(SANFLAGS
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 
 FORMATS_LIBS := -lzstd -lpcap -lz
-ANALYZE_LIBS := $(FORMATS_LIBS) -lyaml -lz
+ANALYZE_LIBS := $(FORMATS_LIBS) -lyaml -lz -lm
 CAPTURE_LIBS := $(ANALYZE_LIBS) -lbpf -lelf
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
@@ -133,6 +133,9 @@ bench:
 	$(Q)tests/deps bench
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) all $(B)/tests/bench/gen-events
 	$(Q)tests/bench/run
+fuzz:
+	$(Q)tests/deps fuzz
+	$(Q)tests/fuzz/run
 bless: skbox
 	$(Q)tests/golden/golden --bless $(B)/skbox '$(NAME)' tests/golden/*.tests
 	$(Q)tests/readme --bless README.md
