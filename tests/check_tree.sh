@@ -48,7 +48,8 @@ git ls-files -co --exclude-standard 2>/dev/null | grep -E '(\.[ch]|\.def|\.sh|\.
 # Promises belong into issues. (The words are written so that this file does not find itself.)
 git grep -nwE 'TO[D]O|FIX[M]E|XX[X]' -- '*.c' '*.h' '*.sh' Makefile 2>/dev/null | verdict "no promises in the code"
 
-# About 600 lines a file: past 700 there is a seam that somebody overlooked.
-sources formats cli analyze capture bpf tests demo | xargs -r wc -l | awk '$2 != "total" && $1 > 700 { print $2 ": " $1 " lines" }' |
-	verdict "no source file is longer than 700 lines"
+# About 600 lines a file: past 700 there is a seam that somebody overlooked (a test file may be a longer list of cases).
+sources formats cli analyze capture bpf tests demo | xargs -r wc -l |
+	awk '$2 != "total" && $1 > ($2 ~ /^tests\// ? 1000 : 700) { print $2 ": " $1 " lines" }' |
+	verdict "no source file is too long"
 exit 0
