@@ -282,11 +282,11 @@ static bool read_object(struct retis_reader *r, const struct retis_object *o)
 				return false;
 			continue;
 		}
-		/* keys that contradict each other: the later one is right */
-		r->shapes = r->shapes & k->shapes ? r->shapes & k->shapes : k->shapes;
 		json_space(j);
 		if (j->p < j->end && *j->p == 'n' && json_null(j))
 			continue;
+		/* keys that contradict each other: the later one is right */
+		r->shapes = r->shapes & k->shapes ? r->shapes & k->shapes : k->shapes;
 		if (k->kind == RETIS_KEY_FIELD) {
 			if (!read_field(r, k))
 				return false;
@@ -523,15 +523,25 @@ void retis_reader_peek(struct retis_reader *r, const char *p, size_t len)
 	r->state = state;
 }
 
-bool retis_recognize(const char *p, size_t len)
+static bool is_section(struct json_str key)
 {
 	static const char *const names[] = {"common",       "kernel",   "userspace",  "tracking",
 					    "skb-tracking", "skb-drop", "packet",     "skb",
 					    "netns",        "dev",      "ovs",        "nft",
 					    "ct",           "startup",  "ovs-detrace"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == key.len && !memcmp(names[i], key.p, key.len))
+			return true;
+	return false;
+}
+
+/* Whether an event begins here: a section, perhaps behind keys that are not known. */
+static bool begins_event(const char *p, size_t len)
+{
 	struct json j = {0};
 	struct json_str key;
-	bool first;
+	bool first, found = false;
 
 	json_init(&j, p, len);
 	if (json_peek(&j) == JSON_ARRAY) {
@@ -539,15 +549,25 @@ bool retis_recognize(const char *p, size_t len)
 		json_next(&j, ']', &first);
 	}
 	first = json_open(&j, '{');
-	if (!json_next(&j, '}', &first) || !json_key(&j, &key)) {
-		json_free(&j);
-		return false;
+	while (!found && json_next(&j, '}', &first) && json_key(&j, &key)) {
+		found = is_section(key) && json_peek(&j) == JSON_OBJECT;
+		if (!found && !json_skip(&j))
+			break;
 	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i]) == key.len && !memcmp(names[i], key.p, key.len)) {
-			json_free(&j);
-			return json_peek(&j) == JSON_OBJECT;
-		}
 	json_free(&j);
+	return found;
+}
+
+bool retis_recognize(const char *p, size_t len)
+{
+	const char *end = p + len, *feed;
+
+	for (; p < end; p = feed + 1) {
+		feed = memchr(p, '\n', (size_t)(end - p));
+		if (begins_event(p, (size_t)((feed ? feed : end) - p)))
+			return true;
+		if (!feed)
+			break;
+	}
 	return false;
 }

@@ -65,7 +65,10 @@ int retis_read_line(struct retis_reader *r, const char *line, size_t len, struct
 
 const struct retis_read_state *retis_read_state(const struct retis_reader *r);
 
-/* Whether this is how an event file of Retis begins; 32 bytes are enough to say yes. */
+/*
+ * Whether this is how an event file of Retis begins; 32 bytes are mostly enough to say yes. Its first
+ * lines may be damaged, and a first event may begin with keys that are not known.
+ */
 bool retis_recognize(const char *p, size_t len);
 
 #endif

@@ -102,6 +102,25 @@ static void test_lying_version(void **state)
 	assert_string_equal(retis_read_state(reader)->version, "v1.6.0");
 }
 
+/* A null says nothing about the shape: the key of a newer one does not make this event a newer one. */
+static void test_null_of_other_shape(void **state)
+{
+#define TUPLE(a)                                                                                   \
+	"{\"ip\":{\"src\":\"" a "\",\"dst\":\"::\",\"version\":\"v6\"},"                           \
+	"\"proto\":{\"udp\":{\"sport\":1,\"dport\":2}}}"
+	assert_int_equal(
+		read_text("{\"common\":{\"timestamp\":1},\"startup\":{\"retis_version\":"
+			  "\"v1.7.0\",\"clock_monotonic_offset\":{\"sec\":0,\"nsec\":0}}}"),
+		0);
+	assert_int_equal(read_text("{\"common\":{\"timestamp\":2},\"skb\":{\"ns\":{\"netns\":5}},"
+				   "\"netns\":null,\"ct\":{\"state\":\"new\",\"zone_id\":0,"
+				   "\"zone_dir\":\"None\",\"orig\":" TUPLE(
+					   "::1") ",\"reply\":" TUPLE("::2") "}}"),
+			 0);
+	assert_int_equal(retis_read_state(reader)->shape, RETIS_SHAPE_1_5);
+#undef TUPLE
+}
+
 static void test_accepted(void **state)
 {
 	struct ev ev;
@@ -325,8 +344,12 @@ static void test_damage(void **state)
 
 static void test_recognize(void **state)
 {
-	static const char *const yes[] = {"{\"common\":{\"timestamp\":1", "[{\"common\":{",
-					  " {\"skb\" : {\"x", "{\"startup\":{"};
+	static const char *const yes[] = {"{\"common\":{\"timestamp\":1",
+					  "[{\"common\":{",
+					  " {\"skb\" : {\"x",
+					  "{\"startup\":{",
+					  "{\"new\":[{}],\"common\":{",
+					  "estamp\":1}}\n\n{\"common\":{"};
 	static const char *const no[] = {"",
 					 "{",
 					 "[",
@@ -336,6 +359,7 @@ static void test_recognize(void **state)
 					 "{\"log\":{",
 					 "{\"common\":7}",
 					 "{\"common\"",
+					 "{\"new\":[{\"common\":{}}",
 					 "\x28\xb5\x2f\xfd",
 					 "<?xml"};
 
@@ -392,6 +416,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_old_shape, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_null_of_other_shape, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lying_version, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_accepted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
