@@ -26,6 +26,12 @@ struct source_options {
 	 * "line". NULL: standard error.
 	 */
 	void (*damage)(void *ctx, const struct skbox_error *what, const char *unit);
+	/*
+	 * Sees each batch before source_next() gives it out: 0, or a negative errno with the message already
+	 * on standard error, which source_next() returns. NULL: nobody.
+	 */
+	int (*batch)(void *ctx, const struct ev_batch *batch);
+	bool verbose; /* source_finish() tells how many blocks were skipped */
 };
 
 struct source_status {
@@ -37,6 +43,7 @@ struct source_status {
 	uint32_t unfinished;   /* event files without an end */
 	uint32_t event_files;  /* inputs that were event files */
 	uint64_t blocks;       /* of them, read or skipped whole */
+	uint64_t skipped;      /* of those blocks, not wanted */
 	bool sorted;           /* the input being read holds series (see source_series()) */
 };
 

@@ -72,6 +72,7 @@ static int skbx_next(void *self, struct ev_batch *batch, struct skbox_error *err
 		x->told_end = true;
 		st->unknown += end->unknown;
 		st->blocks += end->blocks + end->blocks_skipped;
+		st->skipped += end->blocks_skipped;
 		if (!end->finished)
 			st->unfinished++;
 	}
