@@ -363,7 +363,8 @@ int source_next(struct source *s, struct ev_batch **batch)
 			*batch = s->batch;
 			if (rc == 0)
 				close_input(s);
-			return 1;
+			rc = s->options.batch ? s->options.batch(s->options.ctx, s->batch) : 0;
+			return rc < 0 ? rc : 1;
 		}
 		if (rc == 0)
 			close_input(s);
@@ -375,6 +376,9 @@ int source_finish(struct source *s)
 	const struct source_status *st = &s->status;
 
 	terminal_progress_end(&s->progress);
+	if (s->options.verbose)
+		terminal_error("note: %llu of %llu blocks were skipped by their summaries",
+			       (unsigned long long)st->skipped, (unsigned long long)st->blocks);
 	if (st->unfinished)
 		terminal_error("note: the recording was not finished; read as far as it goes");
 	if (st->unknown)
