@@ -21,6 +21,8 @@ enum record_has {
 	RECORD_DROP = 1 << 7,
 	RECORD_TRACK = 1 << 8,
 	RECORD_SHINFO = 1 << 9, /* dataref could be read */
+	RECORD_UNWANTED =
+		1 << 10, /* no event: a filter did not want it, its room was taken already */
 };
 
 struct record {
@@ -46,7 +48,7 @@ struct record {
 	__u8 gso_flags, gso_frags;
 	__u8 ip_summed, csum_level;
 	__u8 nohdr, cloned, fclone, users;
-	__u8 dataref, pad[1];
+	__u8 dataref, unwanted;     /* unwanted: see RECORD_UNWANTED */
 	__u16 protocol;             /* ethertype, host order */
 	__u16 vlan_proto, vlan_tci; /* host order */
 	char comm[16];
@@ -68,7 +70,11 @@ enum probe_feature {
 	PROBE_CAST = 1 << 2,  /* the kernel has bpf_rdonly_cast() (a35b9af4ec2c, 6.2) */
 	PROBE_COPY = 1 << 3,  /* and lets it make plain memory of a number (6.17) */
 	PROBE_TSO = 1 << 4,   /* the machine keeps stores in order (x86): a mark needs no barrier */
+	PROBE_FILTER = 1 << 5, /* there is a filter */
 };
+
+/* Which header a packet filter begins at. */
+enum packet_layer { LAYER_NONE, LAYER_LINK, LAYER_NETWORK };
 
 /*
  * Constants of one loaded copy of a program, in its own frozen read-only map: the verifier knows

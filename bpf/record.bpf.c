@@ -28,6 +28,7 @@ extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 
 #include "bpf/ring.h"
 #include "bpf/track.h"
+#include "bpf/filter.h"
 
 #define ARG(n)                                                                                     \
 	case n: asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(v) : "r"(ctx), "i"((n)*8)); break
@@ -64,6 +65,15 @@ static __always_inline void record_lost(__u32 cpu)
 
 	if (c)
 		__sync_fetch_and_add(&c->lost, 1);
+}
+
+static __always_inline void record_filtered(__u32 cpu)
+{
+	__u32 key = config.id * config.cpus + cpu;
+	struct probe_counters *c = bpf_map_lookup_elem(&counters, &key);
+
+	if (c)
+		__sync_fetch_and_add(&c->filtered, 1);
 }
 
 /*

@@ -33,25 +33,36 @@ static __always_inline __u16 VARIANT(l3_type)(struct sk_buff *skb, __u64 head, _
 	return size == 40 && first >> 4 == 6 ? 0x86dd : 0;
 }
 
-static __always_inline void VARIANT(find_layers)(struct VARIANT(layout) * l, struct sk_buff *skb,
-						 __u64 head)
+/* The packet's first header and where it is, from head. */
+static __always_inline enum packet_layer VARIANT(find_start)(struct sk_buff *skb, __u16 *start)
 {
 	__u16 mac = READ(skb, mac_header), network = READ(skb, network_header);
 	bool mac_set = mac != 0xffff, network_set = network && network != 0xffff;
+
+	if (mac_set && !(network_set && network == mac && !READ(skb, mac_len))) {
+		*start = mac;
+		return LAYER_LINK;
+	}
+	*start = network;
+	return network_set ? LAYER_NETWORK : LAYER_NONE;
+}
+
+static __always_inline void VARIANT(find_layers)(struct VARIANT(layout) * l, struct sk_buff *skb,
+						 __u64 head)
+{
+	__u16 start;
+	enum packet_layer layer = VARIANT(find_start)(skb, &start);
 	__u32 len = READ(skb, len), linear = len - READ(skb, data_len);
 	__s32 room = (__s32)(as_number(READ(skb, data)) - head), offset;
 	__s32 limit = config.snaplen, caplen;
-	__u16 start;
 
 	l->caplen = 0;
-	if (mac_set && !(network_set && network == mac && !READ(skb, mac_len))) {
-		start = mac;
+	if (layer == LAYER_LINK) {
 		l->protocol = 0;
-	} else if (network_set) {
-		l->protocol = VARIANT(l3_type)(skb, head, network);
+	} else if (layer == LAYER_NETWORK) {
+		l->protocol = VARIANT(l3_type)(skb, head, start);
 		if (!l->protocol)
 			return;
-		start = network;
 		limit -= FAKE_ETH_BYTES;
 	} else {
 		return;
@@ -65,6 +76,24 @@ static __always_inline void VARIANT(find_layers)(struct VARIANT(layout) * l, str
 	l->packet_len = len - offset;
 	l->inner = READ_BITS(skb, encapsulation) ? (__u16)(READ(skb, inner_network_header) - start)
 						 : 0;
+}
+
+/* Whether the filter wants the packet, with all of its linear bytes and its whole length. */
+static __always_inline bool VARIANT(is_wanted)(struct sk_buff *skb, __u64 head)
+{
+	enum packet_layer layer = LAYER_NONE;
+	__s32 offset, caplen = 0;
+	__u16 start = 0;
+	__u32 len = 0;
+
+	if (head)
+		layer = VARIANT(find_start)(skb, &start);
+	if (layer != LAYER_NONE) {
+		offset = start - (__s32)(as_number(READ(skb, data)) - head);
+		len = READ(skb, len) - offset;
+		caplen = (__s32)(len - READ(skb, data_len));
+	}
+	return filter_packet(skb, head + start, caplen < 0 ? 0 : caplen, len, layer);
 }
 
 /*
@@ -108,7 +137,6 @@ static __always_inline void VARIANT(put_meta)(struct record *r, struct sk_buff *
 	r->cloned = READ_BITS(skb, cloned);
 	r->fclone = READ_BITS(skb, fclone);
 	r->users = READ(skb, users.refs.counter);
-	r->pad[0] = 0;
 }
 
 /* The tag in the skb itself. How its presence is told: see kernel.h. */
@@ -241,13 +269,23 @@ static __always_inline int VARIANT(record)(__u64 *ctx, const bool own_ring)
 {
 	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
 	struct VARIANT(layout) l = {};
-	__u64 now = bpf_ktime_get_ns(), mark = 0, head;
+	__u64 now, mark = 0, head;
 	__u32 cpu = bpf_get_smp_processor_id(), has, inner;
 	struct record *r;
+	__u8 unwanted = 0;
 
 	if (!skb)
 		return 0;
 	head = as_number(READ(skb, head));
+	if (config.features & PROBE_FILTER && !VARIANT(is_wanted)(skb, head)) {
+		/* a packet that was wanted once is followed on its way */
+		if (!(config.features & PROBE_TRACK && head && track_knows(head))) {
+			record_filtered(cpu);
+			goto end;
+		}
+		unwanted = 1;
+	}
+	now = bpf_ktime_get_ns();
 	if (head)
 		VARIANT(find_layers)(&l, skb, head);
 	/* kept in a register as 64 bits: what the size class says of it must reach the copy below */
@@ -258,6 +296,7 @@ static __always_inline int VARIANT(record)(__u64 *ctx, const bool own_ring)
 		record_lost(cpu);
 		goto end;
 	}
+	r->unwanted = unwanted;
 	r->time = now;
 	r->skb = (__u64)skb;
 	r->probe = config.id;
@@ -280,6 +319,12 @@ static __always_inline int VARIANT(record)(__u64 *ctx, const bool own_ring)
 			r, head,
 			FORGET(r->track_head, has & RECORD_PACKET ? track_identity(r, inner) : 0));
 		has |= RECORD_TRACK;
+		/* the data has an id, but of a packet that was there before */
+		if (config.features & PROBE_FILTER && r->unwanted && r->track_time == now) {
+			track_forget(head);
+			record_filtered(cpu);
+			has = RECORD_UNWANTED;
+		}
 	} else {
 		r->track_head = r->track_time = 0;
 	}

@@ -223,6 +223,12 @@ static __always_inline void track_packet(struct record *r, __u64 head, __u32 ide
 	r->track_time = r->time;
 }
 
+/* Whether the packet's data has an id; its identity is not looked at. */
+static __always_inline bool track_knows(__u64 head)
+{
+	return track_find(track_set(head), head) < TRACK_WAYS;
+}
+
 static __always_inline void track_forget(__u64 head)
 {
 	struct track *set = track_set(head);

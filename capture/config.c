@@ -22,6 +22,10 @@ static const struct option_row rows[] = {
 	       "tp:GROUP:NAME, * and ? allowed; may be repeated (default: tp:net:netif_receive_skb "
 	       "and "
 	       "tp:net:net_dev_start_xmit)"),
+	OPTION(STRING, config, packet_filter, "filter-packet", 'f', "FILTER",
+	       "record packets that match a pcap-filter(7) expression, and follow them"),
+	OPTION(STRING, config, meta_filter, "filter-meta", 'm', "FILTER",
+	       "record packets whose metadata match, as sk_buff.dev.name == \"eth0\""),
 	OPTION(STRING, config, list_probes, "list-probes", 0, "PATTERN",
 	       "list what can be probed here, and end"),
 	OPTION(NUMBER, config, snaplen, "snaplen", 0, "BYTES",

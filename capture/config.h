@@ -13,6 +13,7 @@ struct config {
 	struct option_list probes, netns; /* netns: none: ours */
 	const char *out;                  /* NULL: events are printed */
 	const char *list_probes;
+	const char *packet_filter, *meta_filter; /* NULL: none */
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
 	bool compat, force, print, no_sockets;
 	struct text_options text; /* of --print */

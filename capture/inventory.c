@@ -99,6 +99,10 @@ static void add_host(struct ev_batch *b, const struct config *config, const stru
 	if (n)
 		EV_SET(row, host, boot_id, ev_string(b, boot_id, n));
 	EV_SET(row, host, snaplen, (uint32_t)config->snaplen);
+	if (config->packet_filter)
+		EV_SET(row, host, packet_filter, ev_text(b, config->packet_filter));
+	if (config->meta_filter)
+		EV_SET(row, host, meta_filter, ev_text(b, config->meta_filter));
 	EV_SET(row, host, tracking, ev_text(b, "heuristic"));
 	if (cpus > 0)
 		EV_SET(row, host, cpus, (uint32_t)cpus);

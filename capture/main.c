@@ -62,7 +62,7 @@ static int plan(const struct config *c, struct probes *probes, struct skbox_erro
 /* The last line: what there is, and what there is not. */
 static void report(const struct config *c, struct recorder *r)
 {
-	uint64_t lost = 0, skipped = 0;
+	uint64_t lost = 0, skipped = 0, filtered = 0;
 	struct buf line = {0};
 
 	for (size_t i = 0; i < r->probes->n; i++) {
@@ -70,12 +70,15 @@ static void report(const struct config *c, struct recorder *r)
 			continue;
 		lost += r->probes->v[i].lost;
 		skipped += r->probes->v[i].skipped;
+		filtered += r->probes->v[i].filtered;
 	}
 	buf_printf(&line, "%llu events", (unsigned long long)r->events);
 	if (r->dumper)
 		buf_printf(&line, ", %llu socket rows", (unsigned long long)r->socket_rows);
 	buf_printf(&line, ", %llu lost, %llu skipped runs", (unsigned long long)lost,
 		   (unsigned long long)skipped);
+	if (c->packet_filter || c->meta_filter)
+		buf_printf(&line, ", %llu filtered", (unsigned long long)filtered);
 	if (r->rings.broken)
 		buf_printf(&line, ", %llu broken records", (unsigned long long)r->rings.broken);
 	if (c->out)
@@ -93,21 +96,36 @@ static void warn_of_skipped(const struct probes *p)
 			terminal_error("not attached: tp:%s: %s", p->v[i].symbol, p->v[i].reason);
 }
 
+/* A filter that compiles for one kind of packets never matches those of the other. */
+static void warn_of_filter(const struct filter *f)
+{
+	if (!f->has_network)
+		terminal_error("-f needs a link layer header: packets without one yet do not match");
+	if (!f->has_link)
+		terminal_error("-f cannot be about a link layer: packets that have one do not match");
+}
+
 static int record(const struct config *c, struct command *command, int signal_fd,
 		  struct skbox_error *err)
 {
 	struct tracepoints kernel;
 	struct probes probes = {0};
+	struct filter filter = {0};
 	struct recorder r = {
 		.config = c, .probes = &probes, .command = command, .signal_fd = signal_fd};
 	struct output_options oo = {
 		.path = c->out, .force = c->force, .print = c->print, .text = c->text};
 	struct probe_options po = {.snaplen = (uint32_t)c->snaplen,
+				   .filter = &filter,
 				   .buffer = c->buffer,
 				   .track = true,
 				   .compat = c->compat};
 	int rc = tracepoints_init(&kernel, err);
 
+	if (!rc)
+		rc = filter_open(&filter, c->packet_filter, c->meta_filter, kernel.vmlinux, err);
+	if (!rc && c->packet_filter)
+		warn_of_filter(&filter);
 	if (!rc)
 		rc = probes_init(&probes, &kernel, err);
 	if (!rc)
@@ -129,6 +147,7 @@ static int record(const struct config *c, struct command *command, int signal_fd
 	output_close(r.output);
 	recorder_fini(&r);
 	probes_fini(&probes);
+	filter_close(&filter);
 	tracepoints_fini(&kernel);
 	return rc;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "capture/filter_load.h"
 #include "capture/tracepoint.h"
 #include "formats/error.h"
 
@@ -40,6 +41,7 @@ struct probes {
 	const struct tracepoints *kernel; /* borrowed */
 	struct probe *v;
 	size_t n;
+	const struct filter *filter; /* borrowed; NULL: none */
 	struct record_bpf *bpf; /* the templates and the maps; NULL: not loaded */
 	bool has_cast;          /* the kernel has bpf_rdonly_cast() */
 	bool no_copy;           /* it cannot make plain memory of a number */
@@ -55,6 +57,7 @@ struct probes {
 };
 
 struct probe_options {
+	const struct filter *filter; /* borrowed until probes_fini(); NULL: none */
 	uint32_t snaplen;
 	uint64_t buffer; /* bytes of all rings together */
 	bool track;

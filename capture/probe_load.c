@@ -207,6 +207,7 @@ int probes_load(struct probes *p, const struct probe_options *o, struct skbox_er
 {
 	int rc = 0;
 
+	p->filter = o->filter;
 	size_rings(p, o);
 	p->own_rings = !o->compat && has_cmpxchg();
 	if (p->own_rings)
@@ -287,6 +288,11 @@ static int load_copy(const struct probes *p, struct probe *probe, const struct b
 
 	if (!insns)
 		return -ENOMEM;
+	rc = filter_apply(p->filter, &insns, &n);
+	if (rc) {
+		free(insns);
+		return rc;
+	}
 	if (btf) {
 		opts.expected_attach_type = BPF_TRACE_RAW_TP;
 		opts.attach_btf_id = probe->tp.btf_id;
@@ -359,6 +365,8 @@ int probe_start(struct probes *p, struct probe *probe, const struct probe_option
 		config.features |= PROBE_CAST | (p->no_copy ? 0 : PROBE_COPY);
 	if (o->track && probe_is_end(&probe->tp))
 		config.features |= PROBE_END;
+	if (p->filter && p->filter->code.n)
+		config.features |= PROBE_FILTER;
 	from = template_of(p->bpf, probe->internal, btf, p->own_rings);
 	if (!bpf_program__autoload(from)) {
 		snprintf(probe->reason, sizeof(probe->reason),

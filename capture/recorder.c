@@ -73,6 +73,8 @@ static bool take_record(void *ctx, const struct record *rec)
 {
 	struct recorder *r = ctx;
 
+	if (rec->has & RECORD_UNWANTED)
+		return true;
 	if (!convert_record(&r->convert, rec)) {
 		r->rings.broken++;
 		return true;
