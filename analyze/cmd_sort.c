@@ -191,7 +191,7 @@ static int sort_inputs(struct sorter *s, const struct sort_config *c)
 static int sort_run(int argc, char **argv)
 {
 	struct sort_config c = {.max_buffer = SORT_BUFFER};
-	struct source_options options = {.want = filter_wants_block, .progress = true};
+	struct source_options options = {.progress = true};
 	struct sorter s = {0};
 	int rest, rc = command_options(&command_sort, argc, argv, &c, &rest);
 
@@ -206,8 +206,7 @@ static int sort_run(int argc, char **argv)
 	}
 	if (filter_new(&s.filter, &c.filter) < 0)
 		goto out;
-	options.ctx = s.filter;
-	if (source_open(&s.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
+	if (filter_open(s.filter, &s.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;
 	if (c.out && source_reads(s.source, c.out))
 		goto out;
@@ -221,7 +220,7 @@ out:
 	filter_free(s.filter);
 	sort_free(s.sort);
 	ev_batch_free(s.series);
-	option_list_free(&c.filter.probes);
+	filter_options_free(&c.filter);
 	return rc;
 }
 

@@ -58,7 +58,7 @@ static int cut_inputs(const struct cut_config *c, struct filter *f, struct sourc
 static int cut_run(int argc, char **argv)
 {
 	struct cut_config c = {0};
-	struct source_options options = {.want = filter_wants_block, .progress = true};
+	struct source_options options = {.progress = true};
 	struct source *s = NULL;
 	struct filter *f = NULL;
 	int rest, rc = command_options(&command_cut, argc, argv, &c, &rest);
@@ -72,15 +72,14 @@ static int cut_run(int argc, char **argv)
 	}
 	if (filter_new(&f, &c.filter) < 0)
 		goto out;
-	options.ctx = f;
-	if (source_open(&s, &options, argv + rest, (size_t)(argc - rest)) < 0)
+	if (filter_open(f, &s, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;
 	if (!source_reads(s, c.out))
 		rc = cut_inputs(&c, f, s);
 out:
 	source_close(s);
 	filter_free(f);
-	option_list_free(&c.filter.probes);
+	filter_options_free(&c.filter);
 	return rc;
 }
 

@@ -2,39 +2,19 @@
 #include "analyze/filter.h"
 
 #include <errno.h>
-#include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/filter_packet.h"
+#include "analyze/journey.h"
+#include "analyze/journey_spool.h"
+#include "analyze/source.h"
+#include "analyze/where.h"
 #include "cli/terminal.h"
-#include "formats/retis_frame.h"
 
-enum {
-	SNAPLEN = 262144,
-	LINKS_MAX =
-		16, /* link types of packet files in one run; packets of further ones do not match */
-	INVENTED_BYTES = 14,
-
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_LOOP = 108,
-	LINK_SLL = 113,
-	LINK_SLL2 = 276,
-
-	FAMILY_INET = 2,
-	PROTO_TCP = 6,
-	IP4_BYTES = 20,
-	IP6_BYTES = 40,
-	TCP_BYTES = 20,
-};
-
-/* The expression compiled for one link type. */
-struct program {
-	int dlt;
-	bool valid;
-	struct bpf_program bpf;
-};
+/* Characters of an expression that a message shows around the column that is wrong. */
+enum { SHOWN_BEFORE = 40, SHOWN = 72 };
 
 struct probe_pattern {
 	const char *type; /* as in kernel.probe_type; NULL: any */
@@ -42,15 +22,35 @@ struct probe_pattern {
 	uint64_t sketch; /* bit in a block's summary; 0: has wildcards */
 };
 
+/* Which reading of the inputs it is. */
+enum pass {
+	PASS_SHOW,    /* the last one, of which the command sees the events */
+	PASS_LAST,    /* looks for the latest time */
+	PASS_JOURNEY, /* collects the journeys of what matches */
+};
+
 struct filter {
 	struct filter_options o;
-	struct program ethernet, raw;
-	struct program links[LINKS_MAX];
-	unsigned int n_links;
+	struct filter_packet *packet;
+	struct where **where;
+	const uint8_t **matches; /* of each expression: a byte an event of the batch */
+	size_t n_where;
+	uint32_t batch_events;
 	struct probe_pattern *probes;
 	size_t n_probes;
 	uint64_t passed;
 	uint64_t lost; /* of the newest block's summary */
+
+	struct filter_clock clock;
+	bool has_times; /* since_ns and until_ns hold for the batch */
+	uint64_t since_ns, until_ns;
+
+	enum pass pass;
+	struct journey_set *journeys;
+	struct journey_spool *spool;
+	/* the command's own word about blocks */
+	bool (*also)(void *ctx, const struct skbx_summary *summary);
+	void *also_ctx;
 };
 
 bool filter_glob(const char *pattern, const char *text, size_t len)
@@ -80,49 +80,37 @@ bool filter_glob(const char *pattern, const char *text, size_t len)
 
 /* ---- compiling ---- */
 
-/* `ether[...]` and `link[...]` compile for raw IP too, but mean bytes that are not there. */
-static bool wants_link_bytes(const char *expression)
+/* The expression, the part around the column, and a mark below it. */
+static void say_where(const char *text, const struct where_error *err)
 {
-	static const char *const words[] = {"ether", "link"};
+	size_t from = err->at > SHOWN_BEFORE ? err->at - SHOWN_BEFORE : 0;
 
-	for (size_t i = 0; i < 2; i++) {
-		const char *p = expression;
+	terminal_error("-w: column %zu: %s", err->at + 1, err->text);
+	terminal_error("  %s%.*s", from ? "..." : "", SHOWN, text + from);
+	terminal_error("  %*s^", (int)(err->at - from + (from ? 3 : 0)), "");
+}
 
-		while ((p = strstr(p, words[i]))) {
-			p += strlen(words[i]);
-			if (p[strspn(p, " \t\n")] == '[')
-				return true;
+static int compile_where(struct filter *f)
+{
+	size_t n = f->o.where.n;
+	struct where_error err;
+
+	if (!n)
+		return 0;
+	f->where = calloc(n, sizeof(*f->where));
+	f->matches = calloc(n, sizeof(*f->matches));
+	if (!f->where || !f->matches)
+		return -ENOMEM;
+	for (; f->n_where < n; f->n_where++) {
+		int rc = where_parse(&f->where[f->n_where], f->o.where.v[f->n_where], &err);
+
+		if (rc < 0) {
+			if (rc == -EINVAL)
+				say_where(f->o.where.v[f->n_where], &err);
+			return rc;
 		}
 	}
-	return false;
-}
-
-static void compile(struct program *prog, int dlt, const char *expression, char *why, size_t size)
-{
-	pcap_t *dead = pcap_open_dead(dlt, SNAPLEN);
-
-	prog->dlt = dlt;
-	prog->valid =
-		dead && pcap_compile(dead, &prog->bpf, expression, 1, PCAP_NETMASK_UNKNOWN) == 0;
-	if (!prog->valid && why)
-		snprintf(why, size, "%s", dead ? pcap_geterr(dead) : "out of memory");
-	if (dead)
-		pcap_close(dead);
-}
-
-static int compile_packet(struct filter *f)
-{
-	char why[PCAP_ERRBUF_SIZE] = "";
-
-	if (!f->o.packet)
-		return 0;
-	compile(&f->ethernet, DLT_EN10MB, f->o.packet, why, sizeof(why));
-	if (!wants_link_bytes(f->o.packet))
-		compile(&f->raw, DLT_RAW, f->o.packet, NULL, 0);
-	if (f->ethernet.valid || f->raw.valid)
-		return 0;
-	terminal_error("-f '%s': %s", f->o.packet, why);
-	return -EINVAL;
+	return 0;
 }
 
 /* "kprobe:tcp_v4_rcv", "tp:net:*", "net:*": the words that Retis and the recorder know. */
@@ -157,6 +145,12 @@ static int compile_probes(struct filter *f)
 	return 0;
 }
 
+void filter_options_free(struct filter_options *o)
+{
+	option_list_free(&o->where);
+	option_list_free(&o->probes);
+}
+
 int filter_new(struct filter **result, const struct filter_options *options)
 {
 	struct filter *f = calloc(1, sizeof(*f));
@@ -166,9 +160,13 @@ int filter_new(struct filter **result, const struct filter_options *options)
 	if (!f)
 		goto out;
 	f->o = *options;
-	rc = compile_packet(f);
+	rc = f->o.packet ? filter_packet_new(&f->packet, f->o.packet) : 0;
+	if (rc == 0)
+		rc = compile_where(f);
 	if (rc == 0)
 		rc = compile_probes(f);
+	if (rc == 0 && f->o.journey && !(f->journeys = journey_set_new()))
+		rc = -ENOMEM;
 out:
 	if (rc == -ENOMEM)
 		terminal_error("out of memory");
@@ -183,143 +181,66 @@ void filter_free(struct filter *f)
 {
 	if (!f)
 		return;
-	if (f->ethernet.valid)
-		pcap_freecode(&f->ethernet.bpf);
-	if (f->raw.valid)
-		pcap_freecode(&f->raw.bpf);
-	for (unsigned int i = 0; i < f->n_links; i++)
-		if (f->links[i].valid)
-			pcap_freecode(&f->links[i].bpf);
+	filter_packet_free(f->packet);
+	for (size_t i = 0; i < f->n_where; i++)
+		where_free(f->where[i]);
+	free(f->where);
+	free(f->matches);
 	free(f->probes);
+	journey_set_free(f->journeys);
+	journey_spool_free(f->spool);
 	free(f);
 }
 
-/* ---- packets ---- */
+/* ---- times ---- */
 
-static bool run(const struct program *prog, const uint8_t *p, uint32_t caplen, uint32_t len)
+static bool is_timed(const struct filter *f)
 {
-	return prog->valid && bpf_filter(prog->bpf.bf_insns, p, len, caplen) != 0;
+	return f->o.since.kind || f->o.until.kind;
 }
 
-/* The program for a link type that packet files bring along, compiled at first sight. */
-static const struct program *program_for(struct filter *f, uint16_t linktype)
+static void resolve_times(struct filter *f)
 {
-	static const struct program none;
-	struct program *prog;
-	int dlt;
+	f->since_ns = 0;
+	f->until_ns = UINT64_MAX;
+	f->has_times =
+		(!f->o.since.kind || filter_clock_resolve(&f->clock, &f->o.since, &f->since_ns)) &&
+		(!f->o.until.kind || filter_clock_resolve(&f->clock, &f->o.until, &f->until_ns));
+}
 
-	switch (linktype) {
-	case LINK_ETHERNET: return &f->ethernet;
-	case LINK_SLL: dlt = DLT_LINUX_SLL; break;
-#ifdef DLT_LINUX_SLL2
-	case LINK_SLL2: dlt = DLT_LINUX_SLL2; break;
-#endif
-	default: return &none;
+/* The bounds for this batch: the wall clock is set now and then. */
+static int take_times(struct filter *f, const struct ev_batch *b)
+{
+	uint32_t records = b->sec[EV_startup].n + b->sec[EV_clock].n;
+
+	filter_clock_batch(&f->clock, b);
+	resolve_times(f);
+	if (f->has_times || records == b->n)
+		return 0;
+	for (uint32_t i = 0; i < b->n; i++)
+		if (!(b->mask[i] & FILTER_RECORD_SECTIONS)) {
+			terminal_error("--since, --until: the input does not say its wall clock; "
+				       "give monotonic times (4834.3s), or +5s, -5s");
+			return -EINVAL;
+		}
+	return 0;
+}
+
+int filter_batch(void *ctx, const struct ev_batch *batch)
+{
+	struct filter *f = ctx;
+
+	if (f->pass == PASS_LAST)
+		return 0;
+	f->batch_events = batch->n;
+	for (size_t i = 0; i < f->n_where; i++) {
+		f->matches[i] = where_run(f->where[i], batch);
+		if (!f->matches[i]) {
+			terminal_error("out of memory");
+			return -ENOMEM;
+		}
 	}
-	for (unsigned int i = 0; i < f->n_links; i++)
-		if (f->links[i].dlt == dlt)
-			return &f->links[i];
-	if (f->n_links == LINKS_MAX)
-		return &none;
-	prog = &f->links[f->n_links++];
-	compile(prog, dlt, f->o.packet, NULL, 0);
-	return prog;
-}
-
-/*
- * BSD loopback: the byte order of its address family is that of the machine that recorded, and IPv6 has
- * another number on each system. A program knows one of each, so the packet behind the header is looked at.
- */
-static bool match_loopback(struct filter *f, const struct ev_packet *p)
-{
-	struct retis_frame frame;
-
-	return retis_frame_of(p, &frame) &&
-	       run(&f->raw, frame.rest, frame.rest_len, frame.len - INVENTED_BYTES);
-}
-
-static bool match_packet(struct filter *f, const struct ev_packet *p)
-{
-	uint32_t len = p->len > p->data.len ? p->len : p->data.len;
-
-	if (EV_HAS(p, packet, protocol)) {
-		/* the length counts an Ethernet header that is not in the data */
-		len = p->len >= INVENTED_BYTES ? p->len - INVENTED_BYTES : 0;
-		return run(&f->raw, p->data.p, p->data.len, len > p->data.len ? len : p->data.len);
-	}
-	if (EV_HAS(p, packet, linktype) && (p->linktype == LINK_NULL || p->linktype == LINK_LOOP))
-		return match_loopback(f, p);
-	if (EV_HAS(p, packet, linktype))
-		return run(program_for(f, p->linktype), p->data.p, p->data.len, len);
-	return run(&f->ethernet, p->data.p, p->data.len, len);
-}
-
-/* ---- sockets: as if they were a packet of their connection, in either direction ---- */
-
-struct endpoint {
-	const uint8_t *address;
-	uint32_t port;
-};
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-/* An IP header and the ports; returns its length. */
-static uint32_t build_packet(uint8_t *p, uint32_t address_len, uint8_t protocol,
-			     struct endpoint from, struct endpoint to)
-{
-	uint32_t header = address_len == 4 ? IP4_BYTES : IP6_BYTES;
-
-	memset(p, 0, header + TCP_BYTES);
-	if (address_len == 4) {
-		p[0] = 0x45;
-		put16(p + 2, header + TCP_BYTES);
-		p[8] = 64;
-		p[9] = protocol;
-	} else {
-		p[0] = 0x60;
-		put16(p + 4, TCP_BYTES);
-		p[6] = protocol;
-		p[7] = 64;
-	}
-	memcpy(p + header - 2 * address_len, from.address, address_len);
-	memcpy(p + header - address_len, to.address, address_len);
-	p += header;
-	put16(p, from.port);
-	put16(p + 2, to.port);
-	p[12] = TCP_BYTES / 4 << 4;
-	return header + TCP_BYTES;
-}
-
-static bool match_socket(const struct filter *f, const struct ev_diag *d)
-{
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	static const uint8_t any[16];
-	struct endpoint local = {any, d->sport}, remote = {any, d->dport};
-	uint8_t packet[IP6_BYTES + TCP_BYTES], protocol = PROTO_TCP;
-	uint32_t address_len = d->family == FAMILY_INET ? 4 : 16, len;
-
-	if (d->src.len >= address_len)
-		local.address = (const uint8_t *)d->src.p;
-	if (d->dst.len >= address_len)
-		remote.address = (const uint8_t *)d->dst.p;
-	if (address_len == 16 && memcmp(local.address, mapped, sizeof(mapped)) == 0 &&
-	    memcmp(remote.address, mapped, sizeof(mapped)) == 0) {
-		/* a dual-stack socket: its packets are IPv4 */
-		local.address += 12;
-		remote.address += 12;
-		address_len = 4;
-	}
-	if (EV_HAS(d, diag, protocol) && d->protocol)
-		protocol = d->protocol;
-	len = build_packet(packet, address_len, protocol, local, remote);
-	if (run(&f->raw, packet, len, len))
-		return true;
-	len = build_packet(packet, address_len, protocol, remote, local);
-	return run(&f->raw, packet, len, len);
+	return is_timed(f) ? take_times(f, batch) : 0;
 }
 
 /* ---- events ---- */
@@ -350,17 +271,32 @@ static bool match_probe(const struct filter *f, const struct ev *ev)
 	return false;
 }
 
+static bool match_time(const struct filter *f, const struct ev *ev)
+{
+	return f->has_times && ev->common && EV_HAS(ev->common, common, timestamp) &&
+	       ev->common->timestamp >= f->since_ns && ev->common->timestamp <= f->until_ns;
+}
+
 static bool match_content(struct filter *f, const struct ev *ev)
 {
 	if (f->o.drops && !ev->skb_drop)
 		return false;
+	if (is_timed(f) && !match_time(f, ev))
+		return false;
+	for (size_t i = 0; i < f->n_where; i++)
+		if (ev->index >= f->batch_events || !f->matches[i][ev->index])
+			return false;
 	if (f->n_probes && !match_probe(f, ev))
 		return false;
-	if (!f->o.packet)
-		return true;
-	if (ev->packet)
-		return match_packet(f, ev->packet);
-	return ev->diag && match_socket(f, ev->diag);
+	return !f->packet || filter_packet_match(f->packet, ev);
+}
+
+/* What the first reading found, and what belongs to no journey and matches by itself. */
+static bool match_journey(struct filter *f, const struct ev *ev)
+{
+	struct journey_key key;
+
+	return journey_of(ev, &key) ? journey_set_has(f->journeys, key) : match_content(f, ev);
 }
 
 bool filter_match(struct filter *f, const struct ev *ev)
@@ -370,7 +306,7 @@ bool filter_match(struct filter *f, const struct ev *ev)
 			return match_symbol(f, NULL, ev->loss->probe);
 		return true;
 	}
-	if (filter_done(f) || !match_content(f, ev))
+	if (filter_done(f) || !(f->journeys ? match_journey(f, ev) : match_content(f, ev)))
 		return false;
 	f->passed++;
 	return true;
@@ -383,22 +319,143 @@ bool filter_done(const struct filter *f)
 
 bool filter_selects(const struct filter *f)
 {
-	return f->o.packet || f->n_probes || f->o.drops;
+	return f->packet || f->n_probes || f->o.drops || f->n_where || is_timed(f);
+}
+
+/* ---- blocks ---- */
+
+static bool maybe_block(struct filter *f, const struct skbx_summary *s)
+{
+	bool probe = !f->n_probes;
+
+	if (f->o.drops && !s->drops)
+		return false;
+	if (is_timed(f)) {
+		/* no clock row is in the block: what was set last holds for all of it */
+		f->clock.offset = f->clock.next;
+		resolve_times(f);
+		if (f->has_times && (s->last_ns < f->since_ns || s->first_ns > f->until_ns))
+			return false;
+	}
+	for (size_t i = 0; i < f->n_where; i++)
+		if (!where_maybe(f->where[i], s))
+			return false;
+	for (size_t i = 0; i < f->n_probes; i++)
+		probe |= !f->probes[i].sketch || (s->probes & f->probes[i].sketch);
+	return probe && (!f->packet || filter_packet_maybe(f->packet, s));
 }
 
 bool filter_wants_block(void *ctx, const struct skbx_summary *summary)
 {
 	struct filter *f = ctx;
-	bool losses = summary->lost != f->lost, probe = !f->n_probes;
+	bool losses = summary->lost != f->lost;
+	/* rows of the recording itself: losses and clocks count whatever the filter is */
+	bool records = summary->events != summary->packets + summary->sockets;
 
 	f->lost = summary->lost;
-	if (losses)
-		return true; /* its rows of losses are shown whatever the filter is */
+	if (f->pass == PASS_LAST) {
+		if (!f->clock.has_last || summary->last_ns > f->clock.last)
+			f->clock.last = summary->last_ns;
+		f->clock.has_last = true;
+		return false;
+	}
+	if (losses || records)
+		return true;
 	if (filter_done(f))
 		return false;
-	if (f->o.drops && !summary->drops)
+	if (f->pass == PASS_SHOW && f->also && !f->also(f->also_ctx, summary))
 		return false;
-	for (size_t i = 0; i < f->n_probes; i++)
-		probe |= !f->probes[i].sketch || (summary->probes & f->probes[i].sketch);
-	return probe;
+	/* any block may hold more of a journey that another one names */
+	if (f->pass == PASS_SHOW && f->journeys && journey_set_count(f->journeys))
+		return true;
+	return maybe_block(f, summary);
+}
+
+/* ---- inputs ---- */
+
+/* Damage is told when the events are read for the command. */
+static void ignore_damage(void *ctx, const struct skbox_error *what, const char *unit)
+{
+}
+
+static void take_last(struct filter *f, const struct ev_batch *b)
+{
+	const struct ev_common *rows = (const struct ev_common *)b->sec[EV_common].p;
+
+	for (uint32_t i = 0; i < b->sec[EV_common].n; i++)
+		if (!f->clock.has_last || rows[i].timestamp > f->clock.last) {
+			f->clock.last = rows[i].timestamp;
+			f->clock.has_last = true;
+		}
+}
+
+static int take_journeys(struct filter *f, const struct ev_batch *b)
+{
+	struct ev_walk w = ev_walk(b);
+	struct ev ev = {0};
+	int rc = 0;
+
+	while (rc == 0 && ev_next(&w, &ev)) {
+		struct journey_key key;
+
+		if (!filter_is_record(&ev) && journey_of(&ev, &key) && match_content(f, &ev))
+			rc = journey_set_add(f->journeys, key);
+	}
+	if (rc < 0)
+		terminal_error("--journey: cannot keep %llu journeys: %s",
+			       (unsigned long long)journey_set_count(f->journeys), strerror(-rc));
+	return rc;
+}
+
+/* Reads everything once for the filter itself. */
+static int read_before(struct filter *f, enum pass pass, const struct source_options *options,
+		       size_t n)
+{
+	struct source_options o = *options;
+	struct source *source;
+	struct ev_batch *batch;
+	int rc;
+
+	o.damage = ignore_damage;
+	f->pass = pass;
+	journey_spool_rewind(f->spool);
+	rc = source_open(&source, &o, journey_spool_inputs(f->spool), n);
+	while (rc == 0 && (rc = source_next(source, &batch)) > 0) {
+		if (pass == PASS_LAST)
+			take_last(f, batch);
+		rc = pass == PASS_JOURNEY ? take_journeys(f, batch) : 0;
+	}
+	source_close(source);
+	f->pass = PASS_SHOW;
+	f->lost = 0;
+	/* the next reading begins before all clock rows */
+	f->clock.has_offset = f->clock.has_first = false;
+	return rc;
+}
+
+int filter_open(struct filter *f, struct source **source, const struct source_options *options,
+		char *const *inputs, size_t n)
+{
+	bool ends = f->o.since.kind == FILTER_TIME_END || f->o.until.kind == FILTER_TIME_END;
+	struct source_options o = *options;
+	int rc = 0;
+
+	*source = NULL;
+	f->also = o.want;
+	f->also_ctx = o.ctx;
+	o.want = filter_wants_block;
+	o.batch = filter_batch;
+	o.ctx = f;
+	o.verbose = f->o.verbose;
+	if (!ends && !f->journeys)
+		return source_open(source, &o, inputs, n);
+	rc = journey_spool_new(&f->spool, inputs, n);
+	if (rc == 0 && ends)
+		rc = read_before(f, PASS_LAST, &o, n);
+	if (rc == 0 && f->journeys)
+		rc = read_before(f, PASS_JOURNEY, &o, n);
+	if (rc < 0)
+		return rc;
+	journey_spool_rewind(f->spool);
+	return source_open(source, &o, journey_spool_inputs(f->spool), n);
 }

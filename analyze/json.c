@@ -202,7 +202,7 @@ static int json_run(int argc, char **argv)
 		[SHAPE_FLOWD] = RETIS_SHAPE_NONE,
 	};
 	struct json_config c = {0};
-	struct source_options options = {.want = filter_wants_block, .progress = true};
+	struct source_options options = {.progress = true};
 	struct exporter x = {.c = &c};
 	int rest, rc = command_options(&command_json, argc, argv, &c, &rest);
 
@@ -212,13 +212,12 @@ static int json_run(int argc, char **argv)
 	x.retis.shape = of_shape[c.shape];
 	if (filter_new(&x.filter, &c.filter) < 0)
 		goto out;
-	options.ctx = x.filter;
-	if (source_open(&x.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
+	if (filter_open(x.filter, &x.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
 		rc = export(&x);
 out:
 	source_close(x.source);
 	filter_free(x.filter);
-	option_list_free(&c.filter.probes);
+	filter_options_free(&c.filter);
 	return rc;
 }
 

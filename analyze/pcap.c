@@ -440,7 +440,7 @@ static int export(struct exporter *x)
 static int pcap_run(int argc, char **argv)
 {
 	struct pcap_config c = {0};
-	struct source_options options = {.want = filter_wants_block, .progress = true};
+	struct source_options options = {.progress = true};
 	struct exporter x = {.c = &c, .retis = {.shape = RETIS_SHAPE_1_7}};
 	int rest, rc = command_options(&command_pcap, argc, argv, &c, &rest);
 
@@ -450,8 +450,7 @@ static int pcap_run(int argc, char **argv)
 	if (!pcap_interfaces_init(&x.interfaces) || filter_new(&x.filter, &c.filter) < 0)
 		goto out;
 	text_init(&x.text, &(struct text_options){.current = c.layout == 1});
-	options.ctx = x.filter;
-	if (source_open(&x.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
+	if (filter_open(x.filter, &x.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
 		rc = export(&x);
 	text_fini(&x.text);
 out:
@@ -465,7 +464,7 @@ out:
 	buf_free(&x.comment);
 	buf_free(&x.event);
 	buf_free(&x.record);
-	option_list_free(&c.filter.probes);
+	filter_options_free(&c.filter);
 	return rc;
 }
 

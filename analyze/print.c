@@ -51,7 +51,7 @@ static bool print_batch(struct printer *p, const struct ev_batch *batch)
 static int print_run(int argc, char **argv)
 {
 	struct print_config c = {0};
-	struct source_options options = {.want = filter_wants_block, .progress = true};
+	struct source_options options = {.progress = true};
 	struct printer p = {0};
 	struct ev_batch *batch;
 	int rest, rc = command_options(&command_print, argc, argv, &c, &rest);
@@ -61,8 +61,7 @@ static int print_run(int argc, char **argv)
 	rc = EXIT_FAILED;
 	if (filter_new(&p.filter, &c.filter) < 0)
 		goto out;
-	options.ctx = p.filter;
-	if (source_open(&p.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
+	if (filter_open(p.filter, &p.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;
 	render_open(&p.render, &c.render);
 	do
@@ -74,7 +73,7 @@ static int print_run(int argc, char **argv)
 out:
 	source_close(p.source);
 	filter_free(p.filter);
-	option_list_free(&c.filter.probes);
+	filter_options_free(&c.filter);
 	return rc;
 }
 

@@ -236,12 +236,12 @@ static int sockets_run(int argc, char **argv)
 		goto out;
 	rc = EXIT_FAILED;
 	if (filter_new(&s.filter, &c.filter) == 0 &&
-	    source_open(&s.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
+	    filter_open(s.filter, &s.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
 		rc = show_sockets(&s);
 	source_close(s.source);
 	filter_free(s.filter);
 out:
-	option_list_free(&c.filter.probes);
+	filter_options_free(&c.filter);
 	return rc;
 }
 
