@@ -29,12 +29,23 @@ enum {
 	COLUMNS
 };
 
-static uint64_t column_of(const struct skbx_summary *s, int column)
+/* Where the data of the block before ends: the offset less that is small, and compresses to nothing. */
+static uint64_t end_before(const struct skbx_index *x, uint32_t i)
 {
+	return i ? x->v[i - 1].offset + x->v[i - 1].bytes : 0;
+}
+
+static uint64_t column_of(const struct skbx_index *x, uint32_t i, int column)
+{
+	const struct skbx_summary *s = &x->v[i];
 	const uint64_t values[COLUMNS] = {
-		s->seq,     s->offset,    s->type,  s->events,      s->packets,
-		s->sockets, s->raw_bytes, s->bytes, s->first_ns,    s->last_ns,
-		s->lost,    s->probes,    s->drops, s->flows_bytes,
+		s->seq,       s->offset - end_before(x, i),
+		s->type,      s->events,
+		s->packets,   s->sockets,
+		s->raw_bytes, s->bytes,
+		s->first_ns,  s->last_ns - s->first_ns,
+		s->lost,      s->probes,
+		s->drops,     s->flows_bytes,
 	};
 
 	return values[column];
@@ -121,7 +132,7 @@ int skbx_index_put(const struct skbx_index *x, struct buf *out)
 	buf_varint(out, COLUMNS);
 	for (int k = 0; k < COLUMNS && !ret; k++) {
 		for (uint32_t i = 0; i < x->n; i++)
-			values[i] = column_of(&x->v[i], k);
+			values[i] = column_of(x, i, k);
 		column_put(out, values, &(struct column_rows){.n = x->n}, COLUMN_PREV, &scratch);
 	}
 	buf_put(out, x->flows.p, x->flows.len);
@@ -150,6 +161,10 @@ int skbx_index_get(struct skbx_index *x, const void *p, size_t len, struct skbox
 		ret = column_get(&c, values, &(struct column_rows){.n = (uint32_t)count}, &scratch);
 		for (uint64_t i = 0; i < count && !ret; i++)
 			set_column(&x->v[from + i], (int)k, values[i]);
+	}
+	for (uint32_t i = from; i < from + count && !ret; i++) {
+		x->v[i].last_ns += x->v[i].first_ns;
+		x->v[i].offset += i > from ? end_before(x, i) : 0;
 	}
 	for (uint64_t i = 0; i < count && !ret; i++) {
 		uint32_t n = x->v[from + i].flows_bytes;

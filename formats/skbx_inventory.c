@@ -186,7 +186,8 @@ static void put_schema(struct buf *out)
 	}
 }
 
-int skbx_inventory_put(struct skbx_inventory *v, struct block_coder *coder, struct buf *out)
+int skbx_inventory_put(struct skbx_inventory *v, struct block_coder *coder, bool schema,
+		       struct buf *out)
 {
 	struct ev_walk walk = ev_walk(v->rows);
 	struct buf part = {0};
@@ -195,7 +196,8 @@ int skbx_inventory_put(struct skbx_inventory *v, struct block_coder *coder, stru
 	buf_varint(out, part.len);
 	buf_put(out, part.p, part.len);
 	buf_clear(&part);
-	put_schema(&part);
+	if (schema)
+		put_schema(&part);
 	buf_varint(out, part.len);
 	buf_put(out, part.p, part.len);
 	if (part.failed)

@@ -24,8 +24,9 @@ bool skbx_inventory_is(uint64_t sections);
 /* Remembers the inventory rows among the events from the walk on, up to `to`. 0 or -ENOMEM. */
 int skbx_inventory_learn(struct skbx_inventory *v, struct ev_walk walk, uint32_t to);
 
-/* Content of an inventory block: rows, then the schema. 0 or -ENOMEM. */
-int skbx_inventory_put(struct skbx_inventory *v, struct block_coder *coder, struct buf *out);
+/* Content of an inventory block: rows, then the schema, if wanted. 0 or -ENOMEM. */
+int skbx_inventory_put(struct skbx_inventory *v, struct block_coder *coder, bool schema,
+		       struct buf *out);
 
 /*
  * And back: the rows' sections (EV_SECTION_BIT()s) that are wanted are appended to an empty batch, the

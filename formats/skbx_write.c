@@ -18,6 +18,7 @@ enum {
 	KEY_AFTER_BYTES = 4096,     /* own strings and shapes of small blocks: then a key pays */
 	INVENTORY_BYTES = 16 << 20, /* the inventory is repeated after that many bytes, */
 	INVENTORY_EARLY = 8,        /* once early, in case that the first one is damaged, */
+	SCHEMA_EVERY = 16,          /* that many copies one with the schema */
 	INDEX_FULL =
 		SKBX_INDEX_MAX - 16, /* an index is written at that many blocks: a few may follow */
 };
@@ -37,6 +38,7 @@ struct skbx_writer {
 	uint64_t own_bytes;             /* that small blocks repeated since the key */
 	struct skbx_inventory inventory;
 	uint64_t inventory_at, inventory_ns; /* bytes and time of the last copy */
+	uint32_t inventories;                /* copies so far */
 	bool inventory_early;
 	struct skbx_index index;
 	uint64_t index_at; /* the last index block */
@@ -289,7 +291,10 @@ static int put_inventory(struct skbx_writer *w, struct skbox_error *err)
 	int ret;
 
 	block_begin(w, SKBX_INVENTORY);
-	ret = skbx_inventory_put(&w->inventory, w->coder, &w->raw);
+	/* the schema does not change, and is a third of what a slow recording would repeat */
+	ret = skbx_inventory_put(&w->inventory, w->coder,
+				 w->inventories++ < 2 || w->inventories % SCHEMA_EVERY == 0,
+				 &w->raw);
 	if (ret)
 		return out_of_memory(err);
 	w->block.sum.events = w->inventory.rows->n;
@@ -436,7 +441,7 @@ int skbx_writer_close(struct skbx_writer *w, struct skbox_error *err)
 	if (ret)
 		return ret;
 	block_begin(w, SKBX_TRAILER);
-	if (skbx_inventory_put(&w->inventory, w->coder, &w->raw))
+	if (skbx_inventory_put(&w->inventory, w->coder, true, &w->raw))
 		return out_of_memory(err);
 	w->block.sum.events = w->inventory.rows->n;
 	w->all.lost = w->lost;

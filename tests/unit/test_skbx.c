@@ -392,7 +392,8 @@ static void test_forged(void **state)
 	assert_int_equal(r.mismatched, 0);
 	/* the inner file stands in the data as it is: make the outer block unreadable, in its header */
 	for (first = 0; first + file.len < forged.len; first++)
-		if (!memcmp(forged.p + first, file.p, 200))
+		if (!memcmp(forged.p + first + 100, file.p + 100,
+			    200)) /* heads of packets change */
 			break;
 	assert_true(first + file.len < forged.len);
 	for (uint32_t at = first; at-- > SKBX_HEADER_BYTES;)
