@@ -10,8 +10,9 @@
 #include "cli/terminal.h"
 
 const struct command *const command_table[] = {
-	&command_print, &command_sort, &command_sockets, &command_info,   &command_cut,
-	&command_pcap,  &command_json, &command_verify,  &command_schema, NULL,
+	&command_print, &command_sort, &command_sockets, &command_info,   &command_stats,
+	&command_cut,   &command_pcap, &command_json,    &command_verify, &command_schema,
+	NULL,
 };
 
 const struct command *command_find(const char *name)
