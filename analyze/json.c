@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/fields_table.h"
 #include "analyze/filter.h"
 #include "analyze/source.h"
 #include "cli/terminal.h"
@@ -20,6 +21,7 @@ enum { STATE_ESTABLISHED = 1, STATE_LAST = 12 };
 struct json_config {
 	int shape;
 	bool pretty, ext;
+	const char *fields;
 	uint32_t states; /* bit per TCP state; 0: the default */
 	struct filter_options filter;
 };
@@ -63,6 +65,9 @@ static const struct option_row rows[] = {
 	       "snapshots as flowd-go's netlink documents",
 	       .choices = shapes),
 	OPTION(FLAG, json_config, pretty, "pretty", 0, NULL, "indented, not one line an event"),
+	OPTION(STRING, json_config, fields, "fields", 0, "LIST",
+	       "skbox: only these fields of skbox schema and of packet headers, side by side in "
+	       "one object"),
 	OPTION(FLAG, json_config, ext, "ext", 0, NULL,
 	       "flowd: with one more object, ext, of what those documents have no key for"),
 	OPTION(CALL, json_config, states, "states", 0, "LIST",
@@ -75,6 +80,7 @@ struct exporter {
 	const struct json_config *c;
 	struct source *source;
 	struct filter *filter;
+	struct fields_list fields; /* --fields; n 0: all */
 	struct terminal_out out;
 	struct retis_writer retis;
 	struct buf line; /* before it is indented */
@@ -134,7 +140,12 @@ static void put_flowd(struct exporter *x, const struct ev *ev, struct buf *out)
 static void put_event(struct exporter *x, const struct ev *ev, struct buf *out)
 {
 	switch (x->c->shape) {
-	case SHAPE_SKBOX: json_event_put(ev, out); break;
+	case SHAPE_SKBOX:
+		if (x->fields.n)
+			fields_put_json(&x->fields, ev, out);
+		else
+			json_event_put(ev, out);
+		break;
 	case SHAPE_FLOWD: put_flowd(x, ev, out); break;
 	default:
 		if (source_status(x->source)->sorted)
@@ -210,6 +221,12 @@ static int json_run(int argc, char **argv)
 		goto out;
 	rc = EXIT_FAILED;
 	x.retis.shape = of_shape[c.shape];
+	if (c.fields && c.shape != SHAPE_SKBOX) {
+		terminal_error("json: --fields is for --shape skbox");
+		goto out;
+	}
+	if (c.fields && fields_list_parse(&x.fields, c.fields) < 0)
+		goto out;
 	if (filter_new(&x.filter, &c.filter) < 0)
 		goto out;
 	if (filter_open(x.filter, &x.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
@@ -217,6 +234,7 @@ static int json_run(int argc, char **argv)
 out:
 	source_close(x.source);
 	filter_free(x.filter);
+	fields_list_free(&x.fields);
 	filter_options_free(&c.filter);
 	return rc;
 }

@@ -3,6 +3,7 @@
 #include "formats/schema.h"
 
 #include "analyze/command.h"
+#include "analyze/fields.h"
 #include "cli/terminal.h"
 #include "formats/json.h"
 
@@ -16,6 +17,19 @@ static const struct option_row rows[] = {
 	OPTION(CHOICE, schema_config, format, "format", 0, "FORMAT", "text (default) or json",
 	       .choices = formats),
 };
+
+/* What expressions and columns can name beside the schema's fields. */
+static void put_headers_text(struct buf *out)
+{
+	static const char *const kinds[] = {
+		[FIELD_INT] = "number", [FIELD_ADDRESS] = "addr", [FIELD_MAC] = "mac"};
+	enum field_kind kind;
+	const char *name, *help;
+
+	buf_str(out, "\nheaders: of the packet, outermost ones; for -w and --fields\n");
+	for (unsigned int i = 0; (name = fields_packet_name(i, &help, &kind)); i++)
+		buf_printf(out, "  %-28s %-6s %-6s %s\n", name, kinds[kind], "", help);
+}
 
 static void put_text(struct buf *out)
 {
@@ -31,6 +45,7 @@ static void put_text(struct buf *out)
 				   schema_type_names[f->type], unit, f->help);
 		}
 	}
+	put_headers_text(out);
 }
 
 static void put_key(struct buf *out, const char *key, const char *value)
@@ -38,6 +53,24 @@ static void put_key(struct buf *out, const char *key, const char *value)
 	json_put_string(out, key, strlen(key));
 	buf_u8(out, ':');
 	json_put_string(out, value, strlen(value));
+}
+
+static void put_headers_json(struct buf *out)
+{
+	static const char *const kinds[] = {
+		[FIELD_INT] = "number", [FIELD_ADDRESS] = "address", [FIELD_MAC] = "mac"};
+	enum field_kind kind;
+	const char *name, *help;
+
+	for (unsigned int i = 0; (name = fields_packet_name(i, &help, &kind)); i++) {
+		buf_str(out, i ? ",\n {" : "\n {");
+		put_key(out, "name", name);
+		buf_u8(out, ',');
+		put_key(out, "kind", kinds[kind]);
+		buf_u8(out, ',');
+		put_key(out, "help", help);
+		buf_u8(out, '}');
+	}
 }
 
 static void put_json(struct buf *out)
@@ -72,6 +105,8 @@ static void put_json(struct buf *out)
 		}
 		buf_str(out, "]}");
 	}
+	buf_str(out, "\n],\n\"headers\":[");
+	put_headers_json(out);
 	buf_str(out, "\n]}\n");
 }
 

@@ -71,7 +71,7 @@ static void put_list(const struct schema_field *f, struct ev_list l, struct buf 
 	buf_u8(out, ']');
 }
 
-static void put_value(const struct schema_field *f, const void *row, struct buf *out)
+void json_event_put_value(const struct schema_field *f, const void *row, struct buf *out)
 {
 	const void *at = (const uint8_t *)row + f->offset;
 	const struct ev_bytes *bytes = at;
@@ -100,7 +100,7 @@ static void put_section(const struct schema_section *sec, const void *row, struc
 		if (any)
 			buf_u8(out, ',');
 		json_put_key(out, sec->fields[i].name);
-		put_value(&sec->fields[i], row, out);
+		json_event_put_value(&sec->fields[i], row, out);
 		any = true;
 	}
 	buf_u8(out, '}');

@@ -17,4 +17,9 @@
  */
 void json_event_put(const struct ev *ev, struct buf *out);
 
+struct schema_field;
+
+/* Appends the value of a field that the row of its section has, as json_event_put() writes it. */
+void json_event_put_value(const struct schema_field *f, const void *row, struct buf *out);
+
 #endif
