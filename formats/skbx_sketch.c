@@ -11,10 +11,15 @@ enum {
 	ETH_VLAN = 0x8100,
 	ETH_QINQ = 0x88a8,
 	ETH_QINQ_OLD = 0x9100,
+	PROTO_HOPOPTS = 0,
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
+	PROTO_ROUTING = 43,
+	PROTO_FRAGMENT = 44,
+	PROTO_DSTOPTS = 60,
 	PROTO_SCTP = 132,
 	LINK_ETHERNET = 1,
+	EXTENSIONS_MAX = 8,
 };
 
 static uint32_t sketch_hash(const void *name, size_t len)
@@ -80,6 +85,7 @@ static void add_ipv4(struct frame_sketch *s, struct cursor c)
 	add_ports(s, protocol, &c);
 }
 
+/* What readers find behind the extension headers must be in the sketch, too. */
 static void add_ipv6(struct frame_sketch *s, struct cursor c)
 {
 	uint8_t next;
@@ -89,6 +95,18 @@ static void add_ipv6(struct frame_sketch *s, struct cursor c)
 	cursor_take(&c, 1);
 	add(s, cursor_take(&c, 16), 16);
 	add(s, cursor_take(&c, 16), 16);
+	for (int i = 0; i < EXTENSIONS_MAX; i++) {
+		uint8_t is = next, words;
+
+		if (is != PROTO_HOPOPTS && is != PROTO_ROUTING && is != PROTO_FRAGMENT &&
+		    is != PROTO_DSTOPTS)
+			break;
+		next = cursor_u8(&c);
+		words = cursor_u8(&c);
+		cursor_take(&c, 6);
+		if (is != PROTO_FRAGMENT)
+			cursor_take(&c, words * 8u);
+	}
 	add_ports(s, next, &c);
 }
 
