@@ -113,12 +113,17 @@ static void take_probes(struct info *o, bool counted)
 				p->lost += ev.total->lost;
 				p->skipped += ev.total->skipped;
 				p->filtered += ev.total->filtered;
+				p->runs += ev.total->runs;
+				p->run_ns += ev.total->run_time;
 				p->total = true;
 			}
 		} else if (ev.total) {
 			p = probe_of(o, ev.total->probe);
-			if (p)
+			if (p) {
 				p->filtered += ev.total->filtered;
+				p->runs += ev.total->runs;
+				p->run_ns += ev.total->run_time;
+			}
 		}
 	}
 }

@@ -17,6 +17,7 @@ struct info_probe {
 	bool attached;
 	bool total; /* the counts are the recorder's own, not counted here */
 	uint64_t recorded, lost, skipped, filtered;
+	uint64_t runs, run_ns; /* as far as the kernel took their time */
 };
 
 struct info {

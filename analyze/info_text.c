@@ -150,6 +150,31 @@ static void put_span(struct buf *out, const struct info *o, const struct single 
 		   (unsigned long long)(span % NS_PER_SECOND / 1000));
 }
 
+/* How long events waited, and what BPF cost in the windows in which the kernel took its time. */
+static void put_finish(struct buf *out, const struct info *o, const struct ev_finish *f)
+{
+	uint64_t runs = f->own_runs, ns = f->own_run_time;
+
+	if (EV_HAS(f, finish, max_delay)) {
+		put_label(out, "written");
+		buf_printf(out, "%.3f ms after they happened at most", (double)f->max_delay / 1e6);
+		if (f->late)
+			buf_printf(out, "; %llu events later than 500 ms",
+				   (unsigned long long)f->late);
+		buf_u8(out, '\n');
+	}
+	for (uint32_t i = 0; i < o->n_probes; i++) {
+		runs += o->probes[i].runs;
+		ns += o->probes[i].run_ns;
+	}
+	if (!runs || !f->window_time)
+		return;
+	put_label(out, "BPF");
+	buf_printf(out, "%.0f ns a run, %.2f %% of a processor (%llu runs timed in %.0f ms)\n",
+		   (double)ns / (double)runs, 100.0 * (double)ns / (double)f->window_time,
+		   (unsigned long long)runs, (double)f->window_time / 1e6);
+}
+
 static void put_counts(struct buf *out, const struct info *o, const struct single *one)
 {
 	put_label(out, "events");
@@ -184,6 +209,8 @@ static void put_counts(struct buf *out, const struct info *o, const struct singl
 	if (one->has_finish && EV_HAS(&one->finish, finish, cpu_time))
 		buf_printf(out, ", %.3f s of processor time", (double)one->finish.cpu_time / 1e9);
 	buf_u8(out, '\n');
+	if (one->has_finish)
+		put_finish(out, o, &one->finish);
 }
 
 static void put_probe(struct buf *out, const struct info_probe *p)
@@ -208,6 +235,8 @@ static void put_probe(struct buf *out, const struct info_probe *p)
 			   (unsigned long long)p->skipped);
 		if (p->filtered)
 			buf_printf(out, ", %llu filtered", (unsigned long long)p->filtered);
+		if (p->runs)
+			buf_printf(out, ", %.0f ns a run", (double)p->run_ns / (double)p->runs);
 		if (p->how.len) {
 			buf_str(out, " (");
 			text_untrusted(out, p->how.p, p->how.len);
@@ -326,6 +355,10 @@ static void json_probes(struct buf *out, const struct info *o)
 		json_number(out, "lost", p->lost);
 		json_number(out, "skipped", p->skipped);
 		json_number(out, "filtered", p->filtered);
+		if (p->runs) {
+			json_number(out, "runs", p->runs);
+			json_number(out, "run_time_ns", p->run_ns);
+		}
 		buf_u8(out, '}');
 	}
 	buf_u8(out, ']');
@@ -380,6 +413,12 @@ void info_put_json(const struct info *o, struct buf *out)
 		json_number(out, "blocks", o->blocks);
 		json_flag(out, "finished", o->finished);
 		json_text(out, "end", one.finish.reason);
+		if (EV_HAS(&one.finish, finish, max_delay)) {
+			json_number(out, "max_delay_ns", one.finish.max_delay);
+			json_number(out, "late", one.finish.late);
+		}
+		if (EV_HAS(&one.finish, finish, cpu_time))
+			json_number(out, "cpu_time_ns", one.finish.cpu_time);
 	}
 	json_probes(out, o);
 	json_sections(out, o);

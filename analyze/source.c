@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "analyze/source.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "analyze/input.h"
+#include "cli/options.h"
 #include "cli/terminal.h"
 #include "formats/pcap_read.h"
 #include "formats/retis_read.h"
@@ -70,14 +72,45 @@ const struct source_status *source_status(const struct source *s)
 	return &s->status;
 }
 
-/* "retis.data.3.." is a set: its base "retis.data." and 3. */
+/*
+ * The lowest number N of which there is a file "BASEN", where base ends with a dot: of a set whose
+ * oldest files were removed. False: none.
+ */
+static bool split_lowest(const char *base, uint32_t *id)
+{
+	const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
+	char *path = slash ? strndup(base, (size_t)(slash - base) + 1) : strdup(".");
+	DIR *dir = path ? opendir(path) : NULL;
+	const struct dirent *e;
+	uint64_t lowest = UINT64_MAX, v;
+
+	while (dir && (e = readdir(dir)))
+		if (strncmp(e->d_name, name, strlen(name)) == 0 &&
+		    options_number(e->d_name + strlen(name), &v) && v < lowest && v < SPLIT_MAX)
+			lowest = v;
+	if (dir)
+		closedir(dir);
+	free(path);
+	*id = (uint32_t)lowest;
+	return lowest != UINT64_MAX;
+}
+
+/* "retis.data.3.." is a set: its base "retis.data." and 3; "retis.data..": from the lowest on. */
 static bool split_parse(const char *path, char **base, uint32_t *id)
 {
 	size_t len = strlen(path), end = len - 2, begin;
 	uint64_t v = 0;
 
-	if (len < 4 || strcmp(path + end, "..") != 0)
+	if (len < 3 || strcmp(path + end, "..") != 0)
 		return false;
+	if (path[end - 1] < '0' || path[end - 1] > '9') {
+		*base = path[end - 1] == '/' ? NULL : strndup(path, end + 1);
+		if (*base && split_lowest(*base, id))
+			return true;
+		free(*base);
+		*base = NULL;
+		return false;
+	}
 	for (begin = end; begin && path[begin - 1] >= '0' && path[begin - 1] <= '9'; begin--)
 		;
 	if (begin == end || !begin || path[begin - 1] != '.' || end - begin > 7)

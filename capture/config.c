@@ -17,7 +17,16 @@ static const char *const layouts[] = {"classic", "current", NULL};
 static const struct option_row rows[] = {
 	OPTION(STRING, config, out, "out", 'o', "FILE",
 	       "write an event file; - is standard output"),
-	OPTION(FLAG, config, force, "force", 0, NULL, "overwrite an existing file"),
+	OPTION(FLAG, config, force, "force", 0, NULL,
+	       "overwrite an existing file; with --rotate remove those of an earlier recording"),
+	OPTION(CALL, config, rotate, "rotate", 0, "SIZE|TIME|signal",
+	       "write FILE.0, FILE.1, ...: another at that size (64M), after that time (10m), by "
+	       "SIGUSR1 alone",
+	       .parse = rotate_parse),
+	OPTION(NUMBER, config, keep, "keep", 0, "N", "keep the newest N files of --rotate",
+	       .min = 1, .max = 1000000),
+	OPTION(SIZE, config, min_free, "min-free", 0, "SIZE",
+	       "end when less than that is free on FILE's disk (default 64M; 0: never)"),
 	OPTION(LIST, config, probes, "probe", 'p', "PROBE",
 	       "tp:GROUP:NAME, * and ? allowed; may be repeated (default: tp:net:netif_receive_skb "
 	       "and "
@@ -120,6 +129,14 @@ static bool is_consistent(struct config *c)
 		terminal_error("--force is about the file of -o FILE");
 		return false;
 	}
+	if (c->rotate.on && (!c->out || !strcmp(c->out, "-"))) {
+		terminal_error("--rotate is about the file of -o FILE");
+		return false;
+	}
+	if (c->keep && !c->rotate.on) {
+		terminal_error("--keep is about the files of --rotate");
+		return false;
+	}
 	return true;
 }
 
@@ -127,7 +144,9 @@ enum config_result config_parse(struct config *c, int argc, char **argv)
 {
 	int rest = argc;
 
-	*c = (struct config){.snaplen = SNAPLEN_DEFAULT, .buffer = UINT64_C(64) << 20};
+	*c = (struct config){.snaplen = SNAPLEN_DEFAULT,
+			     .buffer = UINT64_C(64) << 20,
+			     .min_free = UINT64_C(64) << 20};
 	c->cmdline = join(argc, argv);
 	if (!c->cmdline) {
 		terminal_error("out of memory");

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/rotate.h"
 #include "cli/options.h"
 #include "formats/text.h"
 
@@ -16,6 +17,8 @@ struct config {
 	const char *packet_filter, *meta_filter; /* NULL: none */
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
 	bool compat, force, print, no_sockets;
+	struct rotate_limits rotate;
+	uint64_t keep, min_free;
 	struct text_options text; /* of --print */
 	int format, layout;       /* index of the choices */
 	char **command;           /* NULL at its end; NULL: none */

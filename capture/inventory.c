@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,21 +51,28 @@ static int64_t clock_offset(uint64_t *uncertainty)
 	return best;
 }
 
+void inventory_set_offset(struct ev_startup *row, int64_t offset_ns)
+{
+	int64_t sec = offset_ns / NS_PER_S;
+
+	if (offset_ns % NS_PER_S < 0)
+		sec--;
+	EV_SET(row, startup, clock_sec, sec);
+	EV_SET(row, startup, clock_nsec, offset_ns - sec * NS_PER_S);
+}
+
 static void add_startup(struct ev_batch *b, const struct config *config, const struct utsname *uts)
 {
 	uint64_t uncertainty, now = inventory_now_ns();
-	int64_t offset = clock_offset(&uncertainty), sec = offset / NS_PER_S;
+	int64_t offset = clock_offset(&uncertainty);
 	struct ev_startup *row;
 
-	if (offset % NS_PER_S < 0)
-		sec--;
 	begin(b, now);
 	row = EV_ADD(b, startup);
 	EV_SET(row, startup, tool, ev_text(b, "skbox"));
 	EV_SET(row, startup, retis_version, ev_text(b, "v" SKBOX_VERSION));
 	EV_SET(row, startup, cmdline, ev_text(b, config->cmdline));
-	EV_SET(row, startup, clock_sec, sec);
-	EV_SET(row, startup, clock_nsec, offset - sec * NS_PER_S);
+	inventory_set_offset(row, offset);
 	EV_SET(row, startup, kernel_release, ev_text(b, uts->release));
 	EV_SET(row, startup, kernel_version, ev_text(b, uts->version));
 	EV_SET(row, startup, hardware_name, ev_text(b, uts->machine));
@@ -166,34 +172,4 @@ void inventory_add_namespaces(struct ev_batch *b, const struct netns_list *list)
 		/* one that went away since the scan is no loss: a packet of it names its device */
 		netns_inventory(&list->v[i], inventory_now_ns(), b, &err);
 	}
-}
-
-void inventory_add_end(struct ev_batch *b, const struct probes *probes, const char *reason)
-{
-	struct ev_finish *row;
-	struct rusage usage;
-
-	for (size_t i = 0; i < probes->n; i++) {
-		const struct probe *p = &probes->v[i];
-		struct ev_total *total;
-
-		if (p->internal || !p->how)
-			continue;
-		begin(b, inventory_now_ns());
-		total = EV_ADD(b, total);
-		EV_SET(total, total, probe, ev_text(b, p->symbol));
-		EV_SET(total, total, recorded, p->recorded);
-		EV_SET(total, total, lost, p->lost);
-		EV_SET(total, total, skipped, p->skipped);
-		EV_SET(total, total, filtered, p->filtered);
-	}
-	inventory_add_clock(b);
-	begin(b, inventory_now_ns());
-	row = EV_ADD(b, finish);
-	EV_SET(row, finish, reason, ev_text(b, reason));
-	if (!getrusage(RUSAGE_SELF, &usage))
-		EV_SET(row, finish, cpu_time,
-		       (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_S +
-			       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000);
-	EV_SET(row, finish, ids_full, probes->evicted ? *probes->evicted : 0);
 }

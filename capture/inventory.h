@@ -20,7 +20,7 @@ void inventory_add_clock(struct ev_batch *b);
 void inventory_add_probes(struct ev_batch *b, const struct probes *probes);
 /* Devices and names of the namespaces in the list; those that are gone by now are left out. */
 void inventory_add_namespaces(struct ev_batch *b, const struct netns_list *list);
-/* The last rows: totals of each probe, how it ended. */
-void inventory_add_end(struct ev_batch *b, const struct probes *probes, const char *reason);
+/* CLOCK_REALTIME - CLOCK_MONOTONIC into a startup row. */
+void inventory_set_offset(struct ev_startup *row, int64_t offset_ns);
 
 #endif

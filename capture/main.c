@@ -81,6 +81,9 @@ static void report(const struct config *c, struct recorder *r)
 		buf_printf(&line, ", %llu filtered", (unsigned long long)filtered);
 	if (r->rings.broken)
 		buf_printf(&line, ", %llu broken records", (unsigned long long)r->rings.broken);
+	if (output_thrown_away(r->output))
+		buf_printf(&line, ", %llu not written",
+			   (unsigned long long)output_thrown_away(r->output));
 	if (c->out)
 		buf_printf(&line, ", %llu bytes", (unsigned long long)output_bytes(r->output));
 	buf_u8(&line, 0);
@@ -100,9 +103,11 @@ static void warn_of_skipped(const struct probes *p)
 static void warn_of_filter(const struct filter *f)
 {
 	if (!f->has_network)
-		terminal_error("-f needs a link layer header: packets without one yet do not match");
+		terminal_error(
+			"-f needs a link layer header: packets without one yet do not match");
 	if (!f->has_link)
-		terminal_error("-f cannot be about a link layer: packets that have one do not match");
+		terminal_error(
+			"-f cannot be about a link layer: packets that have one do not match");
 }
 
 static int record(const struct config *c, struct command *command, int signal_fd,
@@ -113,8 +118,13 @@ static int record(const struct config *c, struct command *command, int signal_fd
 	struct filter filter = {0};
 	struct recorder r = {
 		.config = c, .probes = &probes, .command = command, .signal_fd = signal_fd};
-	struct output_options oo = {
-		.path = c->out, .force = c->force, .print = c->print, .text = c->text};
+	struct output_options oo = {.file = {.rotate = {.path = c->out,
+							.limits = c->rotate,
+							.keep = c->keep,
+							.force = c->force},
+					     .min_free = c->min_free},
+				    .print = c->print,
+				    .text = c->text};
 	struct probe_options po = {.snaplen = (uint32_t)c->snaplen,
 				   .filter = &filter,
 				   .buffer = c->buffer,
@@ -175,6 +185,7 @@ int main(int argc, char **argv)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signal_fd < 0)

@@ -2,23 +2,20 @@
 #include "capture/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "formats/skbx.h"
+#include "cli/terminal.h"
 #include "formats/text.h"
 
 struct output {
-	int fd; /* of the event file; -1: none */
-	bool print, own_fd;
-	struct skbx_writer *writer;
+	struct output_file *file; /* NULL: none */
+	bool print;
 	struct text text;
 	struct buf screen;
+	struct output_totals totals; /* of the writing thread */
 	pthread_t thread;
 	bool running;
 
@@ -28,68 +25,12 @@ struct output {
 	struct ev_batch *queue[OUTPUT_BATCHES], *spare[OUTPUT_BATCHES];
 	unsigned int queued, spares;
 	bool stop;
-	uint64_t bytes;
-	struct skbox_error error; /* code 0: none */
+	bool rotate; /* the first rotate_behind batches of the queue are written before */
+	unsigned int rotate_behind;
+	struct output_totals new_totals; /* n 0: none since the last ones */
+	uint64_t bytes, thrown_away;
+	struct skbox_error error, low; /* code 0: none */
 };
-
-static int write_all(int fd, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_file(void *ctx, const void *data, size_t len)
-{
-	struct output *o = ctx;
-
-	return write_all(o->fd, data, len);
-}
-
-static int open_file(struct output *o, const struct output_options *options,
-		     struct skbox_error *err)
-{
-	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
-	struct stat st;
-
-	if (!strcmp(options->path, "-")) {
-		if (isatty(STDOUT_FILENO))
-			return error_set(
-				err, -EINVAL, 0,
-				"an event file is not written to a terminal: -o FILE, or a pipe");
-		o->fd = STDOUT_FILENO;
-		return 0;
-	}
-	o->fd = open(options->path,
-		     O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY |
-			     (options->force ? O_TRUNC : O_EXCL),
-		     0600);
-	if (o->fd < 0 && errno == EEXIST)
-		return error_set(err, -EEXIST, 0,
-				 "%.100s exists: it is overwritten with --force only",
-				 options->path);
-	if (o->fd < 0)
-		return error_set(err, -errno, 0, "%.100s: %s", options->path, strerror(errno));
-	o->own_fd = true;
-	if (fstat(o->fd, &st) || !S_ISREG(st.st_mode))
-		return 0;
-	if (fchmod(o->fd, 0600) ||
-	    (uid && gid && !geteuid() &&
-	     fchown(o->fd, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10))))
-		return error_set(err, -errno, 0, "%.100s: setting its owner and mode: %s",
-				 options->path, strerror(errno));
-	return 0;
-}
 
 static void print_batch(struct output *o, const struct ev_batch *b, struct skbox_error *err)
 {
@@ -104,26 +45,89 @@ static void print_batch(struct output *o, const struct ev_batch *b, struct skbox
 		if (text_event(&o->text, &ev, 0, &o->screen))
 			text_frame_event(&o->text, &o->screen);
 	}
-	rc = o->screen.failed ? -ENOMEM : write_all(STDOUT_FILENO, o->screen.p, o->screen.len);
+	rc = o->screen.failed ? -ENOMEM
+			      : terminal_write_all(STDOUT_FILENO, o->screen.p, o->screen.len);
 	if (rc)
 		error_set(err, rc, 0, "standard output: %s", strerror(-rc));
 }
 
-static void write_batch(struct output *o, const struct ev_batch *b)
+/* What a call of output_file_* said, for the recorder to find. */
+static void take_result(struct output *o, const struct skbox_error *err)
+{
+	struct skbox_error low = {0};
+
+	if (o->file && !err->code)
+		output_file_disk_low(o->file, &low);
+	pthread_mutex_lock(&o->lock);
+	o->bytes = o->file ? output_file_bytes(o->file) : 0;
+	if (err->code && !o->error.code)
+		o->error = *err;
+	if (low.code)
+		o->low = low;
+	pthread_mutex_unlock(&o->lock);
+}
+
+static void write_batch(struct output *o, struct ev_batch *b)
 {
 	struct skbox_error err = {0};
 
 	if (b->failed)
 		error_set(&err, -ENOMEM, 0, "out of memory");
-	else if (o->writer && skbx_write(o->writer, b, &err) && !err.code)
+	else if (o->file && output_file_write(o->file, b, &o->totals, &err) && !err.code)
 		error_set(&err, -EIO, 0, "writing failed");
 	if (!err.code && o->print)
 		print_batch(o, b, &err);
-	pthread_mutex_lock(&o->lock);
-	o->bytes = o->writer ? skbx_written(o->writer) : 0;
-	if (err.code && !o->error.code)
-		o->error = err;
+	take_result(o, &err);
+}
+
+static void rotate(struct output *o)
+{
+	struct skbox_error err = {0};
+
+	if (o->file && output_file_rotate(o->file, &o->totals, &err) && !err.code)
+		error_set(&err, -EIO, 0, "beginning a file failed");
+	take_result(o, &err);
+}
+
+/* The recorder's newest counts become those of the thread; with the lock held. */
+static void take_totals(struct output *o)
+{
+	struct output_totals old = o->totals;
+
+	if (!o->new_totals.n)
+		return;
+	o->totals = o->new_totals;
+	o->new_totals = (struct output_totals){.v = old.v};
+}
+
+/* One thing to do, with the lock held, which is let go meanwhile. */
+static void work(struct output *o)
+{
+	bool failed = o->error.code;
+	struct ev_batch *b;
+
+	take_totals(o);
+	if (o->rotate && !o->rotate_behind) {
+		pthread_mutex_unlock(&o->lock);
+		if (!failed)
+			rotate(o);
+		pthread_mutex_lock(&o->lock);
+		o->rotate = false;
+		pthread_cond_broadcast(&o->changed);
+		return;
+	}
+	b = o->queue[0]; /* it stays in its place while it is written: then the queue is not empty */
 	pthread_mutex_unlock(&o->lock);
+	if (!failed)
+		write_batch(o, b);
+	pthread_mutex_lock(&o->lock);
+	if (o->error.code)
+		o->thrown_away += b->sec[EV_kernel].n;
+	ev_batch_clear(b);
+	memmove(o->queue, o->queue + 1, --o->queued * sizeof(*o->queue));
+	o->rotate_behind -= o->rotate;
+	o->spare[o->spares++] = b;
+	pthread_cond_broadcast(&o->changed);
 }
 
 static void *run(void *arg)
@@ -131,24 +135,11 @@ static void *run(void *arg)
 	struct output *o = arg;
 
 	pthread_mutex_lock(&o->lock);
-	while (!o->stop || o->queued) {
-		struct ev_batch *b;
-		bool failed = o->error.code;
-
-		if (!o->queued) {
+	while (!o->stop || o->queued)
+		if (o->queued || o->rotate)
+			work(o);
+		else
 			pthread_cond_wait(&o->changed, &o->lock);
-			continue;
-		}
-		b = o->queue[0]; /* it stays in its place while it is written: then the queue is not empty */
-		pthread_mutex_unlock(&o->lock);
-		if (!failed)
-			write_batch(o, b);
-		ev_batch_clear(b);
-		pthread_mutex_lock(&o->lock);
-		memmove(o->queue, o->queue + 1, --o->queued * sizeof(*o->queue));
-		o->spare[o->spares++] = b;
-		pthread_cond_broadcast(&o->changed);
-	}
 	pthread_mutex_unlock(&o->lock);
 	return NULL;
 }
@@ -156,15 +147,11 @@ static void *run(void *arg)
 int output_open(struct output **out, const struct output_options *options, struct skbox_error *err)
 {
 	struct output *o = calloc(1, sizeof(*o));
-	struct skbx_write_options wo = {
-		.level = 1}; /* half the time of 3 for some percent of size */
-	struct skbx_output to = {.write = write_file, .ctx = o};
 	int rc = 0;
 
 	if (!o)
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	*out = o;
-	o->fd = -1;
 	o->print = options->print;
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_cond_init(&o->changed, NULL);
@@ -174,12 +161,8 @@ int output_open(struct output **out, const struct output_options *options, struc
 		if (!o->all[i])
 			rc = error_set(err, -ENOMEM, 0, "out of memory");
 	}
-	if (!rc && options->path)
-		rc = open_file(o, options, err);
-	if (!rc && options->path && getrandom(wo.id, sizeof(wo.id), 0) != sizeof(wo.id))
-		rc = error_set(err, -EIO, 0, "no random number");
-	if (!rc && options->path)
-		rc = skbx_writer_open(&o->writer, &to, &wo, err);
+	if (!rc && options->file.rotate.path)
+		rc = output_file_open(&o->file, &options->file, err);
 	if (!rc) {
 		rc = -pthread_create(&o->thread, NULL, run, o);
 		o->running = !rc;
@@ -220,6 +203,34 @@ void output_put(struct output *o, struct ev_batch *b)
 	pthread_mutex_unlock(&o->lock);
 }
 
+void output_rotate(struct output *o)
+{
+	pthread_mutex_lock(&o->lock);
+	/* one that still waits is not followed by another: its file would be empty */
+	if (!o->rotate) {
+		o->rotate = true;
+		o->rotate_behind = o->queued;
+		pthread_cond_broadcast(&o->changed);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+void output_set_totals(struct output *o, const struct output_totals *totals)
+{
+	struct output_total *v;
+
+	pthread_mutex_lock(&o->lock);
+	v = o->new_totals.v;
+	if (!v)
+		v = malloc((totals->n ? totals->n : 1) * sizeof(*v));
+	if (v) {
+		memcpy(v, totals->v, totals->n * sizeof(*v));
+		o->new_totals = *totals;
+		o->new_totals.v = v;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
 int output_error(struct output *o, struct skbox_error *err)
 {
 	int rc;
@@ -232,6 +243,28 @@ int output_error(struct output *o, struct skbox_error *err)
 	return rc;
 }
 
+int output_disk_low(struct output *o, struct skbox_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&o->lock);
+	rc = o->low.code;
+	if (rc && err)
+		*err = o->low;
+	pthread_mutex_unlock(&o->lock);
+	return rc;
+}
+
+uint64_t output_thrown_away(struct output *o)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&o->lock);
+	n = o->thrown_away;
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
 uint64_t output_bytes(struct output *o)
 {
 	uint64_t n;
@@ -242,22 +275,20 @@ uint64_t output_bytes(struct output *o)
 	return n;
 }
 
-int output_finish(struct output *o, struct skbox_error *err)
+int output_finish(struct output *o, const char *reason, struct skbox_error *err)
 {
 	int rc;
 
 	pthread_mutex_lock(&o->lock);
-	while (o->queued)
+	while (o->queued || o->rotate)
 		pthread_cond_wait(&o->changed, &o->lock);
+	take_totals(o);
 	pthread_mutex_unlock(&o->lock);
 	rc = output_error(o, err);
-	if (rc || !o->writer)
+	if (rc || !o->file)
 		return rc;
-	rc = skbx_writer_close(o->writer, err);
-	o->bytes = skbx_written(o->writer);
-	/* a pipe has nothing to sync: EINVAL */
-	if (!rc && fsync(o->fd) && errno != EINVAL && errno != EROFS)
-		rc = error_set(err, -errno, 0, "fsync: %s", strerror(errno));
+	rc = output_file_finish(o->file, &o->totals, reason, err);
+	o->bytes = output_file_bytes(o->file);
 	return rc;
 }
 
@@ -272,13 +303,13 @@ void output_close(struct output *o)
 		pthread_mutex_unlock(&o->lock);
 		pthread_join(o->thread, NULL);
 	}
-	skbx_writer_free(o->writer);
+	output_file_close(o->file);
 	text_fini(&o->text);
 	buf_free(&o->screen);
 	for (int i = 0; i < OUTPUT_BATCHES; i++)
 		ev_batch_free(o->all[i]);
-	if (o->own_fd)
-		close(o->fd);
+	free(o->totals.v);
+	free(o->new_totals.v);
 	pthread_mutex_destroy(&o->lock);
 	pthread_cond_destroy(&o->changed);
 	free(o);

@@ -12,13 +12,15 @@
 #include <unistd.h>
 
 #include "capture/inventory.h"
+#include "cli/terminal.h"
 
 enum {
 	PASS_RECORDS = 8192, /* then signals and sockets get their turn */
 
 	/* a batch goes out when it has that much, or an event that old: written in 500 ms at most */
-	BATCH_EVENTS = 4096,
-	BATCH_BYTES = 1 << 20,
+	/* (large batches make large blocks: 8 MiB of memory are some 200 KB of file) */
+	BATCH_EVENTS = 8192,
+	BATCH_BYTES = 8 << 20,
 	BATCH_AGE_MS = 250,
 
 	/* how long to sleep when nothing came, doubled up to the second */
@@ -160,6 +162,42 @@ static void add_losses(struct recorder *r, uint64_t now)
 	r->loss_since = now;
 }
 
+/* ---- totals ---- */
+
+/* The counts as they are now, for the last rows of the file being written. */
+static void tell_totals(struct recorder *r)
+{
+	struct output_totals totals = {.v = r->totals,
+				       .ids_full = r->probes->evicted ? *r->probes->evicted : 0,
+				       .window_ns = r->cost.time_ns};
+
+	for (size_t i = 0; i < r->probes->n; i++) {
+		const struct probe *p = &r->probes->v[i];
+		struct output_total t = {
+			p->symbol,  p->type,     p->recorded,       p->lost,
+			p->skipped, p->filtered, r->cost.v[i].runs, r->cost.v[i].run_ns};
+
+		if (p->internal) {
+			totals.own_runs += t.runs;
+			totals.own_run_ns += t.run_ns;
+		} else if (p->how) {
+			r->totals[totals.n++] = t;
+		}
+	}
+	output_set_totals(r->output, &totals);
+}
+
+/* What is recorded from now on goes into the next file. */
+static void rotate(struct recorder *r, uint64_t now)
+{
+	tell_totals(r);
+	put_batch(r);
+	output_rotate(r->output);
+	while (r->next_rotate && r->next_rotate <= now)
+		r->next_rotate += r->config->rotate.time_ns;
+	r->rotate_at = r->next_rotate;
+}
+
 /* ---- sockets ---- */
 
 static int take_sockets(void *ctx, struct ev_batch *rows)
@@ -266,7 +304,10 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 	dropnames_init(&r->drops, p->kernel->vmlinux);
 	r->counters = calloc(p->n * p->cpus, sizeof(*r->counters));
 	r->skipped = calloc(p->n, sizeof(*r->skipped));
-	if (!r->counters || !r->skipped || !convert_init(&r->convert, (uint32_t)p->n, &r->drops))
+	r->totals = calloc(p->n, sizeof(*r->totals));
+	if (!r->counters || !r->skipped || !r->totals ||
+	    cost_init(&r->cost, p, inventory_now_ns()) ||
+	    !convert_init(&r->convert, (uint32_t)p->n, &r->drops))
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	for (uint32_t i = 0; i < p->n; i++)
 		if (!p->v[i].internal)
@@ -293,6 +334,7 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	inventory_add_start(r->batch, r->config, p);
 	inventory_add_probes(r->batch, p);
+	tell_totals(r);
 	put_batch(r); /* what a file is comes out at once, even if nothing else ever does */
 	describe_places(r);
 	put_batch(r);
@@ -308,6 +350,8 @@ void recorder_fini(struct recorder *r)
 	dropnames_fini(&r->drops);
 	free(r->counters);
 	free(r->skipped);
+	free(r->totals);
+	cost_fini(&r->cost);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -316,7 +360,12 @@ static void check_signals(struct recorder *r)
 	struct signalfd_siginfo info;
 
 	while (read(r->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo != SIGCHLD)
+		if (info.ssi_signo == SIGUSR1 && r->config->rotate.on)
+			/* what happened before the signal is drained before */
+			r->rotate_at = inventory_now_ns() + HOLD_US * US;
+		else if (info.ssi_signo == SIGUSR1)
+			terminal_error("SIGUSR1 starts a new file with --rotate only");
+		else if (info.ssi_signo != SIGCHLD)
 			r->reason = "signal";
 	}
 	if (!r->reason && command_check(r->command))
@@ -348,6 +397,7 @@ static void loop(struct recorder *r)
 			break;
 		if (now >= r->next_loss) {
 			add_losses(r, now);
+			tell_totals(r);
 			r->next_loss = now + LOSS_EVERY_MS * MS;
 		}
 		if (now >= r->next_clock && want_batch(r)) {
@@ -357,10 +407,15 @@ static void loop(struct recorder *r)
 			r->next_clock = now + CLOCK_EVERY_MS * MS;
 		}
 		step_sockets(r, now);
+		cost_step(&r->cost, now);
+		if (r->rotate_at && now >= r->rotate_at)
+			rotate(r, now);
 		if (r->batch_since && now - r->batch_since >= BATCH_AGE_MS * MS)
 			put_batch(r);
 		if (output_error(r->output, NULL))
 			r->reason = "error";
+		else if (output_disk_low(r->output, NULL))
+			r->reason = "disk";
 		else if (r->end_at && now >= r->end_at)
 			r->reason = "duration";
 		idle = n || sockets_are_busy(r) ? IDLE_MIN_US
@@ -391,6 +446,7 @@ static void drain_rest(struct recorder *r)
 int recorder_run(struct recorder *r, struct skbox_error *err)
 {
 	uint64_t now;
+	int rc;
 
 	dump_all(r, "start");
 	r->waiting = false;
@@ -399,9 +455,12 @@ int recorder_run(struct recorder *r, struct skbox_error *err)
 	r->next_loss = now + LOSS_EVERY_MS * MS;
 	r->next_clock = now + CLOCK_EVERY_MS * MS;
 	r->next_sockets = now + r->config->sockets_ns;
+	r->next_rotate = r->config->rotate.time_ns ? now + r->config->rotate.time_ns : 0;
+	r->rotate_at = r->next_rotate;
 	r->end_at = r->config->duration_ns ? now + r->config->duration_ns : 0;
 	command_go(r->command);
 	loop(r);
+	cost_stop(&r->cost, inventory_now_ns());
 	probes_stop(r->probes);
 	r->waiting = true;
 	drain_rest(r);
@@ -410,8 +469,8 @@ int recorder_run(struct recorder *r, struct skbox_error *err)
 	dump_all(r, "stop");
 	describe_places(r); /* what was made meanwhile */
 	add_losses(r, inventory_now_ns());
-	if (want_batch(r))
-		inventory_add_end(r->batch, r->probes, r->reason);
+	tell_totals(r);
 	put_batch(r);
-	return output_finish(r->output, err);
+	rc = output_finish(r->output, r->reason, err);
+	return rc ? rc : output_disk_low(r->output, err);
 }

@@ -9,6 +9,7 @@
 #include "capture/command.h"
 #include "capture/config.h"
 #include "capture/convert.h"
+#include "capture/cost.h"
 #include "capture/dropname.h"
 #include "capture/netns.h"
 #include "capture/output.h"
@@ -21,7 +22,7 @@ struct recorder {
 	struct probes *probes;
 	struct output *output;
 	struct command *command;
-	int signal_fd; /* signalfd of SIGINT, SIGTERM, SIGCHLD */
+	int signal_fd; /* signalfd of SIGINT, SIGTERM, SIGCHLD, SIGUSR1 */
 
 	struct rings rings;
 	struct dropnames drops;
@@ -39,6 +40,10 @@ struct recorder {
 	struct probe_counters *counters; /* as of the last loss rows */
 	uint64_t *skipped;
 	uint64_t loss_since, next_loss, next_clock, next_sockets, end_at;
+	uint64_t next_rotate; /* by the clock; 0: never */
+	uint64_t rotate_at;   /* the next time: that, or soon, by a signal */
+	struct output_total *totals; /* of all probes but the internal ones */
+	struct cost cost;
 	const char *reason; /* why it ended; NULL: it goes on */
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A flood of UDP datagrams that can be counted one by one:
- *   blast ADDRESS PORT COUNT SIZE FLOWS [RATE [SECONDS]]
+ *   blast ADDRESS PORT COUNT SIZE FLOWS [RATE [SECONDS [random]]]
  * IPv4 or IPv6. A payload of SIZE bytes (24 or more) begins with a sequence number (8 bytes, from 0), the sender's
  * CLOCK_MONOTONIC in ns (8 bytes) and "skboxbst", little-endian. FLOWS source ports take turns; RATE
  * datagrams a second (0: as fast as it goes); SECONDS: end after that time even if COUNT is not
- * reached. Prints "sent N seconds S rate R errors E".
+ * reached; random: what is behind the beginning cannot be compressed. Prints "sent N seconds S rate R errors E".
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,6 +25,7 @@ struct flood {
 	size_t size;
 	uint64_t count, sent, errors;
 	double rate, seconds;
+	uint64_t random; /* state of the numbers; 0: zeros */
 };
 
 static double now_s(void)
@@ -55,6 +56,17 @@ static int open_flow(const char *address, const char *port)
 	return fd;
 }
 
+/* xorshift64: Marsaglia, "Xorshift RNGs", 2003 */
+static void fill(struct flood *f, char *p, size_t n)
+{
+	for (size_t i = 0; i + 8 <= n; i += 8) {
+		f->random ^= f->random << 13;
+		f->random ^= f->random >> 7;
+		f->random ^= f->random << 17;
+		memcpy(p + i, &f->random, 8);
+	}
+}
+
 /* One call's worth of datagrams. A refused one (ICMP port unreachable came back) was not sent: again. */
 static void send_turn(struct flood *f, unsigned int turn)
 {
@@ -71,6 +83,8 @@ static void send_turn(struct flood *f, unsigned int turn)
 		memcpy(payload[i], &number, 8);
 		memcpy(payload[i] + 8, &stamp, 8);
 		memcpy(payload[i] + 16, "skboxbst", 8);
+		if (f->random)
+			fill(f, payload[i] + SIZE_MIN, f->size - SIZE_MIN);
 		parts[i] = (struct iovec){payload[i], f->size};
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
@@ -88,7 +102,8 @@ int main(int argc, char **argv)
 	double start, spent;
 
 	if (argc < 6) {
-		fprintf(stderr, "usage: blast ADDRESS PORT COUNT SIZE FLOWS [RATE [SECONDS]]\n");
+		fprintf(stderr,
+			"usage: blast ADDRESS PORT COUNT SIZE FLOWS [RATE [SECONDS [random]]]\n");
 		return 2;
 	}
 	f.count = strtoull(argv[3], NULL, 10);
@@ -96,6 +111,7 @@ int main(int argc, char **argv)
 	f.flows = (unsigned int)atoi(argv[5]);
 	f.rate = argc > 6 ? atof(argv[6]) : 0;
 	f.seconds = argc > 7 ? atof(argv[7]) : 0;
+	f.random = argc > 8 ? UINT64_C(0x9e3779b97f4a7c15) : 0;
 	if (f.size < SIZE_MIN || f.size > SIZE_MAX_ || !f.flows || f.flows > FLOWS_MAX) {
 		fprintf(stderr, "blast: size %d to %d, flows 1 to %d\n", SIZE_MIN, SIZE_MAX_,
 			FLOWS_MAX);

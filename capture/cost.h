@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What our BPF programs cost. The kernel takes the time of all programs of the host or of none, and
+ * that costs each run some 20 to 50 ns: so it is asked to in short windows only.
+ */
+#ifndef CAPTURE_COST_H
+#define CAPTURE_COST_H
+
+#include <stdint.h>
+
+#include "capture/probe.h"
+#include "formats/error.h"
+
+/* Of a probe's program: in all windows, and what the kernel said when the last one opened. */
+struct cost_probe {
+	uint64_t runs, run_ns;
+	uint64_t from_runs, from_ns;
+};
+
+struct cost {
+	const struct probes *probes; /* borrowed */
+	struct cost_probe *v;        /* as many as there are probes; owned */
+	int fd;                      /* bpf_enable_stats() while a window is open; -1: none is */
+	uint64_t begin;              /* of the window that is open */
+	uint64_t next;               /* when the next one opens, or this one closes */
+	uint64_t time_ns;            /* of all windows so far */
+};
+
+/* now is CLOCK_MONOTONIC in nanoseconds. 0 or -ENOMEM. Ended by cost_fini(). */
+int cost_init(struct cost *c, const struct probes *probes, uint64_t now);
+void cost_fini(struct cost *c);
+
+/* Opens or closes a window where it is time; to be called each some milliseconds. */
+void cost_step(struct cost *c, uint64_t now);
+/* Closes the window that is open: no other opens. */
+void cost_stop(struct cost *c, uint64_t now);
+
+#endif
