@@ -27,7 +27,7 @@ static uint32_t packets_random(uint32_t n)
 static uint8_t *put(uint8_t *p, unsigned int bytes, uint32_t v)
 {
 	while (bytes--)
-		*p++ = (uint8_t)(v >> 8 * bytes);
+		*p++ = (uint8_t)((uint64_t)v >> 8 * bytes);
 	return p;
 }
 
@@ -83,7 +83,7 @@ static uint8_t *put_ip4(uint8_t *p)
 				   : 0x0a000000 | packets_random(4));
 	}
 	for (uint32_t i = 5; i < words; i++)
-		p = put(p, 4, packets_random(1 << 31));
+		p = put(p, 4, packets_random(1u << 31));
 	return put_l4(p, proto);
 }
 
