@@ -139,9 +139,9 @@ void block_coder_free(struct block_coder *c)
 	free(c->rows);
 	free(c->row_groups);
 	free(c->field_groups);
-	buf_free(&c->columns);
+	buf_free(&c->columns.buf);
 	buf_free(&c->column);
-	buf_free(&c->head);
+	buf_free(&c->head.buf);
 	free(c->string_map);
 	free(c->blob_map);
 	free(c->local_strings);

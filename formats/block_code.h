@@ -10,8 +10,8 @@
 /* Columns that are no field. Fields have section number << 6 | bit, which is 64 or more. */
 enum { COLUMN_GROUPS = 1, COLUMN_SHAPES = 2, COLUMN_BLOBS = 3, COLUMNS_END };
 enum {
-	BLOCK_PARTS_MAX = 128,
-	BLOCK_PART_BYTES = 1024, /* smaller ones cost more than they save */
+	BLOCK_PARTS_MAX = 160,  /* of each stream; what is behind them is one more */
+	BLOCK_PART_BYTES = 700, /* smaller ones cost more than they save */
 };
 enum { BLOCK_CONTENT = 1 }; /* first byte: what follows is as FORMAT.md has it */
 
@@ -22,6 +22,13 @@ struct block_rows {
 	uint64_t *times;
 };
 
+/* Finished columns, and where among them the content changes its nature. */
+struct block_stream {
+	struct buf buf;
+	struct block_part parts[BLOCK_PARTS_MAX];
+	uint32_t n_parts;
+};
+
 struct block_coder {
 	struct column_scratch scratch;
 	struct packets_scratch packets;
@@ -29,10 +36,10 @@ struct block_coder {
 	uint64_t *values, *times, *row_times, *field_times;
 	uint32_t *shape_of, *group_of, *rows, *row_groups, *field_groups;
 	uint32_t n_groups, room;
-	struct buf columns, column, head;
-	struct block_part parts[BLOCK_PARTS_MAX];
+	struct block_stream head, columns; /* columns that are no field, and fields */
+	struct buf column;
+	struct block_part parts[2 * BLOCK_PARTS_MAX]; /* of both streams together */
 	uint32_t n_parts;
-	size_t part_start;
 	size_t own_bytes; /* of the strings and shapes of the block encoded last */
 	/* encoding only */
 	uint32_t *string_map, *blob_map, *local_strings, *local_blobs; /* file id + 1; batch ids */

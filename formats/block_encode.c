@@ -203,40 +203,47 @@ static void encode_groups(struct block_coder *c, const struct ev_walk *walk, uin
 
 /* ---- columns ---- */
 
-/* What was put behind the last part is one of its own, if it is large enough to pay. */
-static void part(struct block_coder *c, size_t end, int section)
-{
-	if (c->n_parts == BLOCK_PARTS_MAX - 1 || end - c->part_start < BLOCK_PART_BYTES)
-		return;
-	c->parts[c->n_parts++] = (struct block_part){end, section};
-	c->part_start = end;
-}
-
-/*
- * Parts of the columns were counted from the first column on, which turned out to begin at `columns`;
- * before them stand the parts of the packets, which begin at `heads` and, behind the headers, `tails`.
- */
-static void finish_parts(struct block_coder *c, size_t columns, size_t heads, size_t tails)
-{
-	const size_t ends[] = {heads, tails, columns};
-	uint32_t n = 0;
-
-	if (c->n_parts > BLOCK_PARTS_MAX - 3)
-		c->n_parts = BLOCK_PARTS_MAX - 3;
-	memmove(c->parts + 3, c->parts, c->n_parts * sizeof(*c->parts));
-	for (int i = 0; i < 3; i++)
-		if (ends[i] > (n ? c->parts[n - 1].end : 0))
-			c->parts[n++] = (struct block_part){ends[i], i ? EV_packet : -1};
-	for (uint32_t i = 0; i < c->n_parts; i++)
-		c->parts[n + i] =
-			(struct block_part){columns + c->parts[3 + i].end, c->parts[3 + i].section};
-	c->n_parts += n;
-}
-
+/* The parts of the block encoded last, borrowed; see block.h. */
 const struct block_part *block_parts(const struct block_coder *c, uint32_t *n)
 {
 	*n = c->n_parts;
 	return c->parts;
+}
+
+/* The stream's bytes up to `end` are a part of their own, if that is long enough to pay. */
+static void cut(struct block_stream *to, size_t end, int section)
+{
+	size_t start = to->n_parts ? to->parts[to->n_parts - 1].end : 0;
+
+	if (end - start >= BLOCK_PART_BYTES && to->n_parts < BLOCK_PARTS_MAX)
+		to->parts[to->n_parts++] = (struct block_part){end, section};
+}
+
+/* The finished column goes to a stream: id, length, bytes. */
+static void emit(struct block_coder *c, struct block_stream *to, uint32_t id, int section)
+{
+	size_t start;
+
+	buf_varint(&to->buf, id);
+	buf_varint(&to->buf, c->column.len);
+	start = to->buf.len;
+	buf_put(&to->buf, c->column.p, c->column.len);
+	to->buf.failed |= c->column.failed;
+	for (uint32_t i = 0; i < c->scratch.n_cuts; i++)
+		cut(to, start + c->scratch.cuts[i], section);
+	cut(to, to->buf.len, section);
+	c->scratch.n_cuts = 0;
+	buf_clear(&c->column);
+}
+
+/* Appends a stream to the block. */
+static void put_stream(struct block_coder *c, struct buf *out, const struct block_stream *from)
+{
+	for (uint32_t i = 0; i < from->n_parts; i++)
+		c->parts[c->n_parts++] =
+			(struct block_part){out->len + from->parts[i].end, from->parts[i].section};
+	buf_put(out, from->buf.p, from->buf.len);
+	out->failed |= from->buf.failed;
 }
 
 /* Values of a field in rows [from, to) of its section that have it; their count. */
@@ -264,16 +271,6 @@ static uint32_t gather(struct block_coder *c, const struct ev_batch *b,
 			c->values[n++] = schema_get(f, row);
 	}
 	return n;
-}
-
-/* The finished column goes to a buffer: id, length, bytes. */
-static void emit(struct block_coder *c, struct buf *to, uint32_t id)
-{
-	buf_varint(to, id);
-	buf_varint(to, c->column.len);
-	buf_put(to, c->column.p, c->column.len);
-	to->failed |= c->column.failed;
-	buf_clear(&c->column);
 }
 
 /* The items of all lists of the rows, behind the column of their lengths. */
@@ -347,7 +344,7 @@ static int encode_field(struct block_coder *c, const struct ev_batch *b,
 	column_put(&c->column, c->values, &r, block_pred(f), &c->scratch);
 	if (f->type == SCHEMA_LIST)
 		err = encode_items(c, b, key, f, from, rows, n);
-	emit(c, &c->columns, schema_sections[f->section].number << 6 | f->bit);
+	emit(c, &c->columns, schema_sections[f->section].number << 6 | f->bit, f->section);
 	return err;
 }
 
@@ -358,10 +355,9 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 	const struct ev_batch *b = walk->batch;
 	const struct schema_section *sec = &schema_sections[s];
 	struct block_rows rows = {.groups = c->group_of, .times = c->times};
-	size_t before = c->columns.len;
+	size_t before = c->columns.buf.len;
 	int err = 0;
 
-	part(c, c->columns.len, -1);
 	for (uint32_t i = 0; i < n; i++)
 		if (b->mask[walk->i + i] >> s & 1) {
 			c->row_groups[rows.n] = c->group_of[i];
@@ -374,27 +370,24 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 	for (unsigned int i = 0; rows.n && i < sec->n_fields && !err; i++) {
 		err = encode_field(c, b, key, &sec->fields[i], walk->at[s], walk->at[s] + rows.n,
 				   &rows, time_base);
-		part(c, c->columns.len, s);
 	}
 	if (stats) {
 		stats->rows[s] += rows.n;
-		stats->raw[s] += c->columns.len - before;
+		stats->raw[s] += c->columns.buf.len - before;
 	}
 	return err;
 }
 
 /* The packets of the block, behind the other columns that are no field. */
 static int encode_packets(struct block_coder *c, const struct ev_batch *b,
-			  struct block_stats *stats, size_t *tails)
+			  struct block_stats *stats)
 {
-	int err = packets_put(&c->column, b->blobs.v, c->local_blobs, c->n_local_blobs, tails,
-			      &c->packets, &c->scratch);
-	size_t len = c->column.len;
+	int err = packets_put(&c->column, b->blobs.v, c->local_blobs, c->n_local_blobs, &c->packets,
+			      &c->scratch);
 
 	if (stats)
-		stats->raw[EV_packet] += len;
-	emit(c, &c->head, COLUMN_BLOBS);
-	*tails = c->head.len - (len - *tails);
+		stats->raw[EV_packet] += c->column.len;
+	emit(c, &c->head, COLUMN_BLOBS, EV_packet);
 	return err;
 }
 
@@ -453,7 +446,7 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	const struct ev_batch *b = walk->batch;
 	uint32_t n = to - walk->i;
 	struct ev ev = {0};
-	size_t start, heads, tails;
+	size_t start;
 	int err = block_coder_reserve(c, n > b->blobs.n ? n : b->blobs.n);
 
 	if (!err)
@@ -465,23 +458,21 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	if (err)
 		return err;
 	c->n_local_strings = c->n_local_blobs = 0;
-	buf_clear(&c->head);
-	buf_clear(&c->columns);
+	buf_clear(&c->head.buf);
+	buf_clear(&c->columns.buf);
 	buf_clear(&c->column);
-	c->n_parts = 0;
-	c->part_start = 0;
+	c->n_parts = c->head.n_parts = c->columns.n_parts = c->scratch.n_cuts = 0;
 	for (uint32_t i = 0; i < n; i++)
 		c->values[i] = c->shape_of[i];
 	column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE, &c->scratch);
-	emit(c, &c->head, COLUMN_SHAPES);
+	emit(c, &c->head, COLUMN_SHAPES, -1);
 	encode_groups(c, walk, n);
 	column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE, &c->scratch);
-	emit(c, &c->head, COLUMN_GROUPS);
+	emit(c, &c->head, COLUMN_GROUPS, -1);
 	for (int s = 0; s < EV_SECTIONS && !err; s++)
 		err = encode_section(c, walk, n, s, key, stats, time_base);
-	heads = tails = c->head.len;
 	if (c->n_local_blobs && !err)
-		err = encode_packets(c, b, stats, &tails);
+		err = encode_packets(c, b, stats);
 	if (!err && c->n_local_strings > BLOCK_STRINGS_MAX)
 		err = -E2BIG;
 	if (err)
@@ -498,12 +489,11 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 			b->strings.v[c->local_strings[i]].len);
 	block_put_shapes(out, c->local);
 	c->own_bytes = out->len - start;
-	finish_parts(c, out->len + c->head.len, out->len + heads, out->len + tails);
-	buf_put(out, c->head.p, c->head.len);
-	buf_put(out, c->columns.p, c->columns.len);
+	put_stream(c, out, &c->head);
+	put_stream(c, out, &c->columns);
 	if (learn)
 		teach(c, walk, n, key, learn);
 	for (uint32_t i = 0; i < n; i++)
 		ev_next(walk, &ev);
-	return out->failed || c->head.failed || c->columns.failed ? -ENOMEM : 0;
+	return out->failed ? -ENOMEM : 0;
 }

@@ -16,7 +16,7 @@ enum column_layout {
 enum {
 	DICT_MAX = 4096, /* distinct values: more are no dictionary */
 	DICT_MIN_ROWS = 64,
-	DICT_MIN_WIDTH = 3,   /* bytes a difference: below, an index saves nothing */
+	DICT_MIN_WIDTH = 2,   /* bytes a difference: below, an index saves nothing */
 	PLANES_MIN_ROWS = 32, /* fewer rows are smaller as varints, also after compression */
 };
 
@@ -137,19 +137,23 @@ static unsigned int width_of(uint64_t bits)
 	return bits ? (unsigned int)(64 - __builtin_clzll(bits) + 7) / 8 : 0;
 }
 
-static void put_planes(struct buf *out, const uint64_t *v, uint32_t n, unsigned int width)
+static void put_planes(struct buf *out, const uint64_t *v, uint32_t n, unsigned int width,
+		       struct column_scratch *s)
 {
 	uint8_t *p = buf_room(out, (size_t)n * width);
 
 	if (!p)
 		return;
-	for (unsigned int k = 0; k < width; k++)
+	for (unsigned int k = 0; k < width; k++) {
 		for (uint32_t i = 0; i < n; i++)
 			*p++ = (uint8_t)(v[i] >> 8 * k);
-	out->len += (size_t)n * width;
+		out->len += n;
+		column_cut(s, out->len);
+	}
 }
 
-static void put_sparse(struct buf *out, uint64_t *v, uint32_t n, unsigned int width)
+static void put_sparse(struct buf *out, uint64_t *v, uint32_t n, unsigned int width,
+		       struct column_scratch *s)
 {
 	uint8_t *bits = buf_room(out, (n + 7) / 8);
 	uint32_t kept = 0;
@@ -163,11 +167,13 @@ static void put_sparse(struct buf *out, uint64_t *v, uint32_t n, unsigned int wi
 			v[kept++] = v[i];
 		}
 	out->len += (n + 7) / 8;
-	put_planes(out, v, kept, width);
+	column_cut(s, out->len);
+	put_planes(out, v, kept, width, s);
 }
 
 /* Writes n differences (which it may overwrite) in the smallest layout. */
-static void put_layout(struct buf *out, uint64_t *diff, uint32_t n, enum column_pred pred)
+static void put_layout(struct buf *out, uint64_t *diff, uint32_t n, enum column_pred pred,
+		       struct column_scratch *s)
 {
 	uint64_t bits = 0, odd = 0;
 	size_t varint = 0, planes, sparse;
@@ -189,16 +195,16 @@ static void put_layout(struct buf *out, uint64_t *diff, uint32_t n, enum column_
 	} else if (sparse < planes && sparse < varint) {
 		buf_u8(out, (uint8_t)(LAYOUT_SPARSE | pred << 4));
 		buf_u8(out, (uint8_t)width);
-		put_sparse(out, diff, n, width);
-	} else if (n < PLANES_MIN_ROWS || varint + varint / 4 < planes) {
-		/* planes compress better than varints: a quarter more bytes is worth it */
+		put_sparse(out, diff, n, width, s);
+	} else if (n < PLANES_MIN_ROWS || varint * 3 < planes) {
+		/* planes compress better than varints: even where they are larger before */
 		buf_u8(out, (uint8_t)(LAYOUT_VARINT | pred << 4));
 		for (uint32_t i = 0; i < n; i++)
 			buf_varint(out, diff[i]);
 	} else {
 		buf_u8(out, (uint8_t)(LAYOUT_PLANES | pred << 4));
 		buf_u8(out, (uint8_t)width);
-		put_planes(out, diff, n, width);
+		put_planes(out, diff, n, width, s);
 	}
 }
 
@@ -248,11 +254,11 @@ void column_put(struct buf *out, const uint64_t *v, const struct column_rows *ro
 		buf_u8(out, LAYOUT_DICT);
 		buf_varint(out, n);
 		differences(distinct, &(struct column_rows){.n = n}, COLUMN_PREV, s, diff);
-		put_layout(out, diff, n, COLUMN_PREV);
+		put_layout(out, diff, n, COLUMN_PREV, s);
 		of_index.base = 0;
 		differences(index, &of_index, pred, s, diff);
 	}
-	put_layout(out, diff, rows->n, pred);
+	put_layout(out, diff, rows->n, pred, s);
 }
 
 static int get_planes(struct cursor *c, uint64_t *v, uint32_t n, unsigned int width)

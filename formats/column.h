@@ -29,13 +29,24 @@ struct column_rows {
 	uint64_t base;
 };
 
+enum { COLUMN_CUTS_MAX = 128 }; /* more are not told */
+
 /* Working memory, kept over many columns. */
 struct column_scratch {
 	uint64_t *diff, *last;
 	uint32_t *stamp, *slots;
 	uint32_t rows, groups; /* room in them */
+	/* lengths of `out` at which what is put there changes its nature; for the caller to clear */
+	size_t cuts[COLUMN_CUTS_MAX];
+	uint32_t n_cuts;
 	uint32_t epoch;
 };
+
+static inline void column_cut(struct column_scratch *s, size_t at)
+{
+	if (s->n_cuts < COLUMN_CUTS_MAX)
+		s->cuts[s->n_cuts++] = at;
+}
 
 void column_scratch_free(struct column_scratch *s);
 

@@ -7,37 +7,53 @@
 #include "formats/block.h"
 
 enum {
-	HEAD_BYTES =
-		80, /* Ethernet, IPv6 or IPv4, TCP with its usual options; longer gains nothing */
+	/* Ethernet, IPv6 or IPv4, TCP with its usual options: longer gains nothing */
+	HEAD_BYTES = 80,
 	SLOTS = 4096,
 	SMALL_PACKETS = 16, /* fewer packets are smaller as they are */
+};
+
+/* How a byte position is stored. Values are in files: never renumber. */
+enum plane_kind {
+	PLANE_SAME = 0, /* as in the packet that it is held against: nothing follows */
+	PLANE_REF = 1,  /* minus that packet's byte */
+	PLANE_PREV = 2, /* minus the byte of the packet before */
+	PLANE_RAW = 3,  /* the byte */
 };
 
 void packets_scratch_free(struct packets_scratch *p)
 {
 	free(p->slots);
 	free(p->refs);
+	free(p->flows);
 	free(p->values);
+	free(p->plane);
 	*p = (struct packets_scratch){0};
 }
 
 static int reserve(struct packets_scratch *p, uint32_t n)
 {
-	uint32_t *refs;
-	uint64_t *values;
+	struct {
+		void *p;
+		size_t size;
+	} arrays[] = {
+		{&p->refs, sizeof(*p->refs)},
+		{&p->flows, sizeof(*p->flows)},
+		{&p->values, sizeof(*p->values)},
+		{&p->plane, 3 * sizeof(*p->plane)},
+	};
 
 	if (!p->slots && !(p->slots = malloc(SLOTS * sizeof(*p->slots))))
 		return -ENOMEM;
 	if (n <= p->room)
 		return 0;
-	refs = realloc(p->refs, n * sizeof(*refs));
-	if (refs)
-		p->refs = refs;
-	values = realloc(p->values, n * sizeof(*values));
-	if (values)
-		p->values = values;
-	if (!refs || !values)
-		return -ENOMEM;
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
+		void **array = arrays[i].p, *new = realloc(*array, n * arrays[i].size);
+
+		if (!new)
+			return -ENOMEM;
+		*array = new;
+	}
 	p->room = n;
 	return 0;
 }
@@ -73,17 +89,95 @@ static void find_references(const struct ev_str *v, const uint32_t *order, uint3
 	memset(p->slots, 0, SLOTS * sizeof(*p->slots));
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ev_str *packet = &v[order[i]];
-		uint32_t *slot =
-			&p->slots[flow_of((const uint8_t *)packet->p, packet->len) % SLOTS];
+		uint32_t flow = flow_of((const uint8_t *)packet->p, packet->len);
+		uint32_t *slot = &p->slots[flow % SLOTS];
 
-		/* one of another flow is still closer than nothing */
-		p->refs[i] = *slot ? i + 1 - *slot : i ? 1 : 0;
+		p->flows[i] = flow;
+		p->refs[i] = *slot && p->flows[*slot - 1] == flow ? i + 1 - *slot : 0;
 		*slot = i + 1;
 	}
 }
 
+/* log2 in 1/256, by the leading bits: good enough to compare costs. */
+static uint32_t log2_256(uint32_t v)
+{
+	uint32_t whole = 31 - (uint32_t)__builtin_clz(v);
+
+	return whole * 256 + (uint32_t)(((uint64_t)v << 8 >> whole) - 256);
+}
+
+/* About how many 1/256 bits an entropy coder needs for n bytes. */
+static uint64_t cost_of(const uint8_t *p, uint32_t n)
+{
+	uint32_t count[256] = {0}, all = n ? log2_256(n) : 0;
+	uint64_t bits = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		count[p[i]]++;
+	for (int i = 0; i < 256; i++)
+		if (count[i])
+			bits += (uint64_t)count[i] * (all - log2_256(count[i]));
+	return bits;
+}
+
+static bool all_zero(const uint8_t *p, uint32_t n)
+{
+	return !n || (!p[0] && !memcmp(p, p + 1, n - 1));
+}
+
+/* Position k of the packets that are held against another. */
+static void put_plane(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
+		      uint32_t k, const struct packets_scratch *p)
+{
+	uint8_t *ref = p->plane, *prev = ref + n, *raw = prev + n, *best = ref;
+	enum plane_kind kind = PLANE_REF;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ev_str *a = &v[order[i]], *b, *before;
+
+		if (!p->refs[i] || k >= a->len)
+			continue;
+		b = &v[order[i - p->refs[i]]];
+		before = &v[order[i - 1]];
+		raw[count] = (uint8_t)a->p[k];
+		prev[count] = (uint8_t)(a->p[k] - (k < before->len ? before->p[k] : 0));
+		ref[count++] = (uint8_t)(a->p[k] - (k < b->len ? b->p[k] : 0));
+	}
+	if (all_zero(ref, count)) {
+		kind = PLANE_SAME;
+		count = 0;
+	} else {
+		uint64_t cost = cost_of(ref, count), other = cost_of(prev, count);
+
+		if (other < cost) {
+			cost = other;
+			kind = PLANE_PREV;
+			best = prev;
+		}
+		if (cost_of(raw, count) < cost) {
+			kind = PLANE_RAW;
+			best = raw;
+		}
+	}
+	buf_u8(out, (uint8_t)kind);
+	buf_put(out, best, count);
+}
+
+/* Position k of the packets that stand alone: constant over many of them, or random. */
+static void put_own(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
+		    uint32_t k, const struct packets_scratch *p)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (!p->refs[i] && k < v[order[i]].len)
+			p->plane[count++] = (uint8_t)v[order[i]].p[k];
+	buf_put(out, p->plane, count);
+}
+
 int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
-		size_t *tails, struct packets_scratch *p, struct column_scratch *s)
+		struct packets_scratch *p, struct column_scratch *s)
 {
 	const struct column_rows rows = {.n = n};
 	uint32_t head = n < SMALL_PACKETS ? 0 : HEAD_BYTES;
@@ -101,54 +195,67 @@ int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, 
 			p->values[i] = p->refs[i];
 		column_put(out, p->values, &rows, COLUMN_NONE, s);
 	}
+	for (uint32_t k = 0; k < head; k++)
+		put_own(out, v, order, n, k, p);
+	column_cut(s, out->len);
 	for (uint32_t k = 0; k < head; k++) {
-		uint8_t *plane = buf_room(out, n), *q = plane;
-
-		if (!plane)
-			return -ENOMEM;
-		for (uint32_t i = 0; i < n; i++) {
-			const struct ev_str *a = &v[order[i]], *b = &v[order[i - p->refs[i]]];
-
-			if (k < a->len)
-				*q++ = (uint8_t)(a->p[k] -
-						 (p->refs[i] && k < b->len ? b->p[k] : 0));
-		}
-		out->len += (size_t)(q - plane);
+		put_plane(out, v, order, n, k, p);
+		column_cut(s, out->len);
 	}
-	*tails = out->len;
 	for (uint32_t i = 0; i < n; i++)
 		if (v[order[i]].len > head)
 			buf_put(out, v[order[i]].p + head, v[order[i]].len - head);
 	return out->failed ? -ENOMEM : 0;
 }
 
-/* Undoes the differences of the headers; packets and their lengths are in the pool. */
+/* The pool's memory is the decoder's: it is const for those who only read. */
+static uint8_t *bytes_of(const struct ev_str *packet)
+{
+	return (uint8_t *)(uintptr_t)packet->p;
+}
+
+static int get_plane(struct cursor *c, const struct ev_str *v, uint32_t n, uint32_t k,
+		     const uint64_t *refs)
+{
+	enum plane_kind kind = cursor_u8(c);
+	const uint8_t *plane = NULL;
+	size_t count = 0;
+
+	if (kind > PLANE_RAW)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n; i++)
+		count += refs[i] && k < v[i].len;
+	if (kind != PLANE_SAME && !(plane = cursor_take(c, count)))
+		return -EPROTO;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ev_str *b;
+		uint8_t byte;
+
+		if (!refs[i] || k >= v[i].len)
+			continue;
+		b = &v[kind == PLANE_PREV ? i - 1 : i - refs[i]];
+		byte = kind != PLANE_RAW && k < b->len ? (uint8_t)b->p[k] : 0;
+		bytes_of(&v[i])[k] = (uint8_t)(byte + (plane ? *plane++ : 0));
+	}
+	return 0;
+}
+
+/* The headers; packets and their lengths are in the pool. */
 static int get_heads(struct cursor *c, const struct ev_str *v, uint32_t n, uint32_t head,
 		     const uint64_t *refs)
 {
+	int ret = 0;
+
 	for (uint32_t i = 0; i < n; i++)
 		if (refs[i] > i)
 			return -EPROTO;
-	for (uint32_t k = 0; k < head; k++) {
-		size_t count = 0;
-		const uint8_t *plane;
-
+	for (uint32_t k = 0; k < head; k++)
 		for (uint32_t i = 0; i < n; i++)
-			count += k < v[i].len;
-		plane = cursor_take(c, count);
-		if (!plane)
-			return -EPROTO;
-		for (uint32_t i = 0; i < n; i++) {
-			const struct ev_str *b = &v[i - refs[i]];
-
-			if (k < v[i].len)
-				/* the pool's memory is ours: it is const for those who only read */
-				((uint8_t *)(uintptr_t)v[i].p)[k] =
-					(uint8_t)(*plane++ +
-						  (refs[i] && k < b->len ? (uint8_t)b->p[k] : 0));
-		}
-	}
-	return 0;
+			if (!refs[i] && k < v[i].len)
+				bytes_of(&v[i])[k] = cursor_u8(c);
+	for (uint32_t k = 0; k < head && !ret; k++)
+		ret = get_plane(c, v, n, k, refs);
+	return c->is_short ? -EPROTO : ret;
 }
 
 int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, struct packets_scratch *p,
@@ -172,8 +279,8 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, struct packe
 		total += p->values[i];
 	}
 	head = cursor_varint(c);
-	/* every byte of a packet is a byte here: no more memory than the input is long */
-	if (total > cursor_left(c) || head > HEAD_BYTES)
+	/* every byte behind the headers is a byte here: no more memory than the input is long */
+	if (head > HEAD_BYTES || total > cursor_left(c) + n * head)
 		return -EPROTO;
 	memory = ev_batch_alloc(b, total + 1);
 	v = ev_pool_reserve(&b->blobs, rows.n);
@@ -190,7 +297,7 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, struct packe
 
 		if (!bytes)
 			return -EPROTO;
-		memcpy((char *)(uintptr_t)v[i].p + v[i].len - tail, bytes, tail);
+		memcpy(bytes_of(&v[i]) + v[i].len - tail, bytes, tail);
 	}
 	b->blobs.n = rows.n;
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The packets of a block (FORMAT.md, "Packets"): headers as differences to an earlier packet that
- * looks alike, byte position by byte position; what is behind them as it is.
+ * The packets of a block (FORMAT.md, "Packets"): headers as differences to an earlier packet, byte
+ * position by byte position; what is behind them as it is.
  */
 #ifndef FORMATS_PACKETS_H
 #define FORMATS_PACKETS_H
@@ -11,19 +11,20 @@
 
 /* Working memory, kept over many blocks. */
 struct packets_scratch {
-	uint32_t *slots, *refs;
+	uint32_t *slots, *refs, *flows;
 	uint64_t *values;
+	uint8_t *plane;
 	uint32_t room;
 };
 
 void packets_scratch_free(struct packets_scratch *p);
 
 /*
- * Appends n packets, v[order[i]], to out. tails: gets the length of out at which the bytes behind
- * the headers begin. 0 or -ENOMEM. s needs room for n rows.
+ * Appends n packets, v[order[i]], to an empty out; s->cuts gets the places where it changes its
+ * nature. 0 or -ENOMEM. s needs room for n rows.
  */
 int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
-		size_t *tails, struct packets_scratch *p, struct column_scratch *s);
+		struct packets_scratch *p, struct column_scratch *s);
 
 /*
  * Reads the packets of a block, at most max, into the pool of an empty batch. 0, -EPROTO, -ENOMEM.
