@@ -91,6 +91,19 @@ equal "-f and -m: both" "$(count 'udp' net:netif_receive_skb)" 2000
 send -f 'udp dst port 7201' -m 'sk_buff.dev.name != "vb"' -p tp:net:netif_receive_skb
 equal "-f and -m: one is not enough" "$(count 'udp dst port 7201' net:netif_receive_skb)" 0
 
+# TCP frees packets behind no tracepoint and data is used again: what is there later is no follower
+for port in 7203 7204; do
+	ip netns exec $rx "$stream" serve 10.72.0.2 $port 3000000 &
+	children+=($!)
+done
+# shellcheck disable=SC2016 # for the inner shell
+$record --force -o "$file" --no-sockets -f 'tcp port 7203' -- ip netns exec $tx sh -c \
+	'"$0" fetch 10.72.0.2 7203 & "$0" fetch 10.72.0.2 7204; wait' "$stream" >"$work/got" 2>"$work/err"
+equal "two streams: both are whole" "$(sort -u "$work/got")" 3000000
+[ "$(count 'tcp port 7203' net:netif_receive_skb)" -gt 50 ]
+verdict "two streams: the one is recorded" $? "$(cat "$work/err")"
+equal "two streams: of the other there is nothing" "$($skbox print --format single-line -f 'tcp port 7204' "$file" | wc -l)" 0
+
 # lengths are the whole packet's, whatever is kept of it and whatever is linear: 14 + 20 + 8 + 64
 send -f 'len = 106 and udp dst port 7201' --snaplen 40 -p tp:net:net_dev_start_xmit
 equal "the length is the packet's, not the snap length" "$(count 'udp' net:net_dev_start_xmit)" 2000
