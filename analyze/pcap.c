@@ -54,9 +54,9 @@ static const struct option_row rows[] = {
 	OPTION(FLAG, pcap_config, once, "once", 0, NULL,
 	       "each packet one time, where it was seen first, in the order of time"),
 	OPTION(CHOICE, pcap_config, linktype, "linktype", 0, "TYPE",
-	       "any (default): each packet as it is; ethernet: packets with an Ethernet header "
-	       "alone; raw: IP "
-	       "packets, from their IP header on. tcpdump reads files of one link type only",
+	       "any (default): each packet as it is; ethernet: only packets with an Ethernet "
+	       "header; raw: IP packets from their IP header on, of one interface. tcpdump reads "
+	       "files of one link type only",
 	       .choices = linktypes),
 	OPTION(FLAG, pcap_config, plain, "plain", 0, NULL,
 	       "packets and comments alone: without the events, sockets and losses that skbox "
@@ -288,7 +288,12 @@ static int put_packet(struct exporter *x, const struct ev *ev, const struct show
 
 	if (x->c->linktype != ANY_LINKTYPE || !snaplen || s->caplen > snaplen)
 		snaplen = PCAPNG_SNAPLEN_MAX;
-	number = pcap_interfaces_of(&x->interfaces, ev, s->linktype, snaplen, &x->out);
+	/*
+	 * Raw IP has one interface: libpcap (1.10.3, sf-pcapng.c) compares the number of a second one's
+	 * link type, 101, with what it made of the first, 12, and refuses the file.
+	 */
+	number = pcap_interfaces_of(&x->interfaces, x->c->linktype == ONLY_RAW ? NULL : ev,
+				    s->linktype, snaplen, &x->out);
 	if (number < 0)
 		return -ENOMEM;
 	p.interface = (uint32_t)number;

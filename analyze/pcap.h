@@ -30,7 +30,7 @@ void pcap_interfaces_section(const struct pcap_interfaces *x, struct buf *out);
 
 /*
  * The number of the interface of this event's device, namespace and link type; a new one is appended
- * to out. 0 or more; -1 when out of memory.
+ * to out. 0 or more; -1 when out of memory. ev NULL: one for all devices.
  */
 int64_t pcap_interfaces_of(struct pcap_interfaces *x, const struct ev *ev, uint16_t linktype,
 			   uint32_t snaplen, struct buf *out);

@@ -194,12 +194,12 @@ static uint64_t hash_name(struct ev_str s)
 int64_t pcap_interfaces_of(struct pcap_interfaces *x, const struct ev *ev, uint16_t linktype,
 			   uint32_t snaplen, struct buf *out)
 {
-	struct ev none = {0};
+	const struct ev none = {0};
 	struct pcapng_interface f = {.linktype = linktype, .snaplen = snaplen};
 	struct sort_key key = {{0}};
 	void *number;
 
-	if (x->n >= NAMED_MAX)
+	if (!ev || x->n >= NAMED_MAX)
 		ev = &none;
 	if (ev->dev)
 		key.w[0] = hash_name(ev->dev->name);
@@ -217,7 +217,7 @@ int64_t pcap_interfaces_of(struct pcap_interfaces *x, const struct ev *ev, uint1
 	if (ev->dev)
 		put_text(&x->name, ev->dev->name);
 	else
-		buf_str(&x->name, ev == &none ? "others" : "no device");
+		buf_str(&x->name, ev == &none ? "any" : "no device");
 	describe(x, ev);
 	add_inventory(x, ev, &f);
 	f.name = (struct pcapng_text){x->name.p, x->name.len};
