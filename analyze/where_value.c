@@ -198,10 +198,13 @@ static bool parse_int(const struct field *f, const char *p, size_t len, struct n
 	return parse_number(f, p, len, n);
 }
 
-/* Where a range is divided: "1..5"; NULL: it is none. */
+/* Where a range is divided: "1..5", "S...SA"; NULL: it is none. */
 static const char *find_dots(const struct where_value *v)
 {
-	return v->quoted ? NULL : memmem(v->p, v->len, "..", 2);
+	for (size_t i = v->len; !v->quoted && i >= 2; i--)
+		if (v->p[i - 1] == '.' && v->p[i - 2] == '.')
+			return v->p + i - 2;
+	return NULL;
 }
 
 /* ---- integers ---- */
