@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/fail_if.h"
 #include "analyze/filter.h"
 #include "analyze/input.h"
 #include "analyze/source.h"
@@ -18,10 +19,12 @@ enum { PROBES_MAX = 4096 };
 
 struct info_config {
 	bool json;
+	struct option_list fail_if;
 };
 
 static const struct option_row rows[] = {
 	OPTION(FLAG, info_config, json, "json", 0, NULL, "as JSON, one object an input"),
+	FAIL_IF_OPTION(info_config, fail_if),
 };
 
 static struct info_probe *probe_of(struct info *o, struct ev_str symbol)
@@ -227,49 +230,101 @@ static int info_input(struct info *o, char *path)
 	return walk_source(o, path);
 }
 
+enum { VALUES = 8 };
+
+static void fill_values(const struct info *o, struct fail_if_value values[VALUES])
+{
+	uint64_t unattached = 0;
+
+	for (uint32_t i = 0; i < o->n_probes; i++)
+		unattached += o->probes[i].asked && !o->probes[i].attached;
+	{
+		const struct fail_if_value table[VALUES] = {
+			{"losses", o->lost, NULL},
+			{"damaged", o->damaged, NULL},
+			{"unfinished", o->event_file && !o->finished, NULL},
+			{"unattached", unattached, NULL},
+			{"events", o->events, NULL},
+			{"packets", o->packets, NULL},
+			{"sockets", o->sockets, NULL},
+			{"bytes", o->bytes, NULL},
+		};
+
+		memcpy(values, table, sizeof(table));
+	}
+}
+
+/* One input: its exit code; *held counts the conditions that hold. */
+static int show_input(const struct info_config *c, char *path, bool blank_line, struct buf *out,
+		      unsigned int *held)
+{
+	struct info o = {.rows = ev_batch_new()};
+	struct fail_if_value values[VALUES];
+	int rc;
+
+	if (!o.rows) {
+		terminal_error("out of memory");
+		return EXIT_FAILED;
+	}
+	rc = info_input(&o, path);
+	if (rc != EXIT_FAILED) {
+		if (c->json)
+			info_put_json(&o, out);
+		else
+			info_put_text(&o, blank_line, out);
+		fill_values(&o, values);
+		*held += fail_if_count(&c->fail_if, values, VALUES, NULL);
+	}
+	free(o.probes);
+	ev_batch_free(o.rows);
+	return rc;
+}
+
+static int info_all(const struct info_config *c, char *const *inputs, int n)
+{
+	struct terminal_out out;
+	unsigned int held = 0;
+	int worst = EXIT_DONE;
+
+	terminal_open(&out, !c->json);
+	out.json = c->json;
+	for (int i = 0; i < n; i++) {
+		int rc = show_input(c, inputs[i], i > 0, &out.buf, &held);
+
+		if (rc == EXIT_FAILED || worst == EXIT_DONE)
+			worst = rc;
+	}
+	if (terminal_close(&out) < 0)
+		return EXIT_FAILED;
+	return held && worst != EXIT_FAILED ? EXIT_NO : worst;
+}
+
 static int info_run(int argc, char **argv)
 {
 	static char standard[] = "-", *const one[] = {standard};
+	const struct info none = {0};
 	struct info_config c = {0};
-	struct terminal_out out;
-	int rest, rc = command_options(&command_info, argc, argv, &c, &rest), worst = EXIT_DONE;
+	struct fail_if_value values[VALUES];
+	int rest, rc = command_options(&command_info, argc, argv, &c, &rest);
 	char *const *inputs = argv + rest;
 	int n = argc - rest;
 
+	fill_values(&none, values);
 	if (rc >= 0)
-		return rc;
+		goto out;
 	if (n == 0) {
 		inputs = one;
 		n = 1;
 	}
-	terminal_open(&out, !c.json);
-	out.json = c.json;
-	for (int i = 0; i < n; i++) {
-		struct info o = {.rows = ev_batch_new()};
-
-		if (!o.rows) {
-			terminal_error("out of memory");
-			worst = EXIT_FAILED;
-			break;
-		}
-		rc = info_input(&o, inputs[i]);
-		if (rc != EXIT_FAILED) {
-			if (c.json)
-				info_put_json(&o, &out.buf);
-			else
-				info_put_text(&o, i > 0, &out.buf);
-		}
-		if (rc == EXIT_FAILED || worst == EXIT_DONE)
-			worst = rc;
-		free(o.probes);
-		ev_batch_free(o.rows);
-	}
-	return terminal_close(&out) < 0 ? EXIT_FAILED : worst;
+	rc = fail_if_valid(&c.fail_if, values, VALUES) ? info_all(&c, inputs, n) : EXIT_FAILED;
+out:
+	option_list_free(&c.fail_if);
+	return rc;
 }
 
 const struct command command_info = {
 	.name = "info",
-	.usage = "[INPUT...] [--json]",
+	.usage = "[INPUT...] [--json] [--fail-if CONDITION]",
 	.help = "what is in a file: host, command line, probes, time span, counts, losses, sizes",
 	.about = "Of event files header and trailer are read, or headers of blocks; damage is for "
 		 "verify.",

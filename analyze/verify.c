@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/fail_if.h"
 #include "analyze/source.h"
 #include "cli/terminal.h"
 #include "formats/json.h"
@@ -10,11 +11,13 @@
 
 struct verify_config {
 	bool json;
+	struct option_list fail_if;
 };
 
 static const struct option_row rows[] = {
 	OPTION(FLAG, verify_config, json, "json", 0, NULL,
 	       "the result as JSON, one object an input"),
+	FAIL_IF_OPTION(verify_config, fail_if),
 };
 
 struct verification {
@@ -126,37 +129,72 @@ static int verify_input(struct verification *v, char *path)
 	return v->damaged ? EXIT_DAMAGED : EXIT_DONE;
 }
 
+enum { VALUES = 5 };
+
+static void fill_values(const struct verification *v, struct fail_if_value values[VALUES])
+{
+	const struct fail_if_value table[VALUES] = {
+		{"damaged", v->damaged, NULL},
+		{"events", v->events, NULL},
+		{"bytes", v->bytes, NULL},
+		{"unfinished", v->event_file && !v->finished, NULL},
+		{"unknown", v->unknown + v->unknown_keys, NULL},
+	};
+
+	memcpy(values, table, sizeof(table));
+}
+
+static int verify_all(const struct verify_config *c, char *const *inputs, int n)
+{
+	struct terminal_out out;
+	unsigned int held = 0;
+	int worst = EXIT_DONE;
+
+	terminal_open(&out, false);
+	out.json = c->json;
+	for (int i = 0; i < n; i++) {
+		struct verification v = {.out = &out, .json = c->json};
+		struct fail_if_value values[VALUES];
+		int rc = verify_input(&v, inputs[i]);
+
+		/* what failed weighs more than what is damaged */
+		if (rc == EXIT_FAILED || worst == EXIT_DONE)
+			worst = rc;
+		fill_values(&v, values);
+		if (rc != EXIT_FAILED)
+			held += fail_if_count(&c->fail_if, values, VALUES, NULL);
+	}
+	if (terminal_close(&out) < 0)
+		return EXIT_FAILED;
+	return held && worst != EXIT_FAILED ? EXIT_NO : worst;
+}
+
 static int verify_run(int argc, char **argv)
 {
 	static char standard[] = "-", *const one[] = {standard};
+	const struct verification none = {0};
 	struct verify_config c = {0};
-	struct terminal_out out;
-	int rest, rc = command_options(&command_verify, argc, argv, &c, &rest), worst = 0;
+	struct fail_if_value values[VALUES];
+	int rest, rc = command_options(&command_verify, argc, argv, &c, &rest);
 	char *const *inputs = argv + rest;
 	int n = argc - rest;
 
+	fill_values(&none, values);
 	if (rc >= 0)
-		return rc;
+		goto out;
 	if (n == 0) {
 		inputs = one;
 		n = 1;
 	}
-	terminal_open(&out, false);
-	out.json = c.json;
-	for (int i = 0; i < n; i++) {
-		struct verification v = {.out = &out, .json = c.json};
-
-		rc = verify_input(&v, inputs[i]);
-		/* what failed weighs more than what is damaged */
-		if (rc == EXIT_FAILED || worst == EXIT_DONE)
-			worst = rc;
-	}
-	return terminal_close(&out) < 0 ? EXIT_FAILED : worst;
+	rc = fail_if_valid(&c.fail_if, values, VALUES) ? verify_all(&c, inputs, n) : EXIT_FAILED;
+out:
+	option_list_free(&c.fail_if);
+	return rc;
 }
 
 const struct command command_verify = {
 	.name = "verify",
-	.usage = "[INPUT...] [--json]",
+	.usage = "[INPUT...] [--json] [--fail-if CONDITION]",
 	.help = "checks every checksum and bound; tells what is damaged and where",
 	.about = "A recording that was not finished, but is whole as far as it goes, is good.",
 	COMMAND_ROWS(rows),
