@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "formats/pcap_read.h"
+#include "formats/pcapng_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,6 +14,25 @@ static void touch(const void *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		sum ^= ((const uint8_t *)p)[i];
+}
+
+/* What claims to be an event of ours is one, or an error; all of its bytes can be looked at. */
+static void read_record(const struct pcap_packet *p)
+{
+	struct ev_batch *batch = ev_batch_new();
+	struct skbox_error err;
+	int rc;
+
+	if (!batch)
+		return;
+	rc = pcapng_record_get(p->record, p->record_len, p->data, p->caplen, batch, &err);
+	if (batch->n != (rc == 0))
+		abort();
+	for (uint32_t i = 0; i < batch->strings.n; i++)
+		touch(batch->strings.v[i].p, batch->strings.v[i].len);
+	for (uint32_t i = 0; i < batch->blobs.n; i++)
+		touch(batch->blobs.v[i].p, batch->blobs.v[i].len);
+	ev_batch_free(batch);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -33,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			touch(packet.data, packet.caplen);
 			touch(packet.event, packet.event ? packet.event_len : 0);
 			touch(packet.name, packet.name ? packet.name_len : 0);
+			if (packet.record_len)
+				read_record(&packet);
 		}
 		at += used;
 	} while (used && status != -ENOMEM);
