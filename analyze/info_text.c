@@ -189,6 +189,8 @@ static void put_counts(struct buf *out, const struct info *o, const struct singl
 	if (EV_HAS(&one->finish, finish, ids_full) && one->finish.ids_full)
 		buf_printf(out, "; %llu packets without an id",
 			   (unsigned long long)one->finish.ids_full);
+	if (EV_HAS(&one->finish, finish, stackless) && one->finish.stackless)
+		buf_printf(out, "; %llu stacks", (unsigned long long)one->finish.stackless);
 	buf_u8(out, '\n');
 	put_label(out, "size");
 	buf_printf(out, "%llu bytes", (unsigned long long)o->bytes);

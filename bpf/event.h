@@ -9,6 +9,8 @@
 
 #include <linux/types.h>
 
+#include "bpf/facts.h"
+
 /* Bits of record.has: which groups of members are set (the others are zero). */
 enum record_has {
 	RECORD_PACKET = 1 << 0,
@@ -22,7 +24,13 @@ enum record_has {
 	RECORD_TRACK = 1 << 8,
 	RECORD_SHINFO = 1 << 9, /* dataref could be read */
 	RECORD_UNWANTED =
-		1 << 10, /* no event: a filter did not want it, its room was taken already */
+		1 << 10,        /* no event: a filter did not want it, its room was taken already */
+	RECORD_SKB = 1 << 16,   /* there is an skb: the members that are read from it */
+	RECORD_STACK = 1 << 17, /* this and the next ones: facts.h */
+	RECORD_RET = 1 << 18,
+	RECORD_SOCK = 1 << 19,
+	RECORD_CT = 1 << 20,
+	RECORD_NFT = 1 << 21,
 };
 
 struct record {
@@ -53,10 +61,12 @@ struct record {
 	__u16 vlan_proto, vlan_tci; /* host order */
 	char comm[16];
 	char dev[16];
-	__u8 data[]; /* room for one of the size classes of record.h; caplen bytes are set */
+	__u32 extra; /* bytes of facts in front of the packet in data, a multiple of RING_ALIGN */
+	__u32 pad2;
+	__u8 data[]; /* facts, then the packet: caplen bytes; behind it there may be more */
 };
-_Static_assert(sizeof(struct record) == 160, "no holes, whole words");
-_Static_assert(__builtin_offsetof(struct record, data) == 160, "data is right behind");
+_Static_assert(sizeof(struct record) == 168, "no holes, whole words");
+_Static_assert(__builtin_offsetof(struct record, data) == 168, "data is right behind");
 
 /* How much of a packet can be kept at most: --snaplen. */
 enum { SNAPLEN_MIN = 32, SNAPLEN_DEFAULT = 255, SNAPLEN_MAX = 16384 };
@@ -71,6 +81,13 @@ enum probe_feature {
 	PROBE_COPY = 1 << 3,  /* and lets it make plain memory of a number (6.17) */
 	PROBE_TSO = 1 << 4,   /* the machine keeps stores in order (x86): a mark needs no barrier */
 	PROBE_FILTER = 1 << 5, /* there is a filter */
+	PROBE_EXACT =
+		1 << 16, /* every end of a packet's data is seen: its identity does not matter */
+	PROBE_OLD = 1 << 17,    /* no id begins here: the packet may be gone already */
+	PROBE_STACK = 1 << 18,  /* record the stack */
+	PROBE_BARE = 1 << 19,   /* an event even without a packet */
+	PROBE_COOKIE = 1 << 20, /* the attachment says which probe it is, not id (5.15) */
+	PROBE_MOVE = 1 << 21,   /* the packet's data is about to move (exact tracking) */
 };
 
 /* Which header a packet filter begins at. */
@@ -81,15 +98,21 @@ enum packet_layer { LAYER_NONE, LAYER_LINK, LAYER_NETWORK };
  * their values and drops the code that they rule out.
  */
 struct probe_config {
-	__u32 id;         /* index of the probe, in records and counters */
-	__s32 skb;        /* which argument is the struct sk_buff */
-	__s32 reason;     /* which one the drop reason; -1: none */
-	__u32 snaplen;    /* SNAPLEN_MIN to SNAPLEN_MAX */
-	__u32 features;   /* PROBE_ bits */
-	__u32 cpus;       /* counters a probe */
-	__u32 rings;      /* ring areas; a processor uses number cpu % rings */
-	__u32 ring_bytes; /* of each area, a power of two */
-	__u64 secret;     /* see struct ring_area */
+	__u32 id; /* index of the probe, in records and counters */
+	/* slots of the context, in words: arguments, or registers of struct pt_regs; -1: none */
+	__s32 skb;          /* where the struct sk_buff is */
+	__s32 reason;       /* which one the drop reason; -1: none */
+	__s32 sk, dev, net; /* the struct sock, net_device, net */
+	__s32 ret, sp;      /* the value that is returned; the stack pointer */
+	__s32 nft_info, nft_pkt, nft_chain, nft_rule, nft_verdict, nft_type; /* of a trace */
+	__u32 extra;                  /* bytes of facts in a record; 0: none */
+	__u32 sock_at, ct_at, nft_at; /* where in them; 0: not wanted */
+	__u32 snaplen;                /* SNAPLEN_MIN to SNAPLEN_MAX */
+	__u32 features;               /* PROBE_ bits */
+	__u32 cpus;                   /* counters a probe */
+	__u32 rings;                  /* ring areas; a processor uses number cpu % rings */
+	__u32 ring_bytes;             /* of each area, a power of two */
+	__u64 secret;                 /* see struct ring_area */
 };
 
 /*
@@ -118,10 +141,14 @@ enum { RING_MARK_BYTES = 8, RING_ALIGN = 64 /* what a copy of packet bytes is ro
 struct probe_counters {
 	__u64 lost;     /* no room in the ring */
 	__u64 filtered; /* not wanted by a filter */
+	__u64 stackless; /* events without their stack: no room in the map, or it could not be walked */
 };
 
-/* Tracepoint arguments that a program can look at; Retis looks at 12. */
-enum { PROBE_ARGS_MAX = 12 };
+/* Tracepoint arguments that a program can look at (Retis looks at 12), and words of a context. */
+enum { PROBE_ARGS_MAX = 12, PROBE_SLOTS = 21 };
+
+/* Stacks that can be told apart in a recording, and how deep they are kept (as Retis). */
+enum { STACK_FRAMES = 127, STACKS_MAX = 4096 };
 
 /*
  * The table of packets that are on their way, keyed by the address of their data. Sets of a few

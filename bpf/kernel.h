@@ -39,12 +39,42 @@ struct net_device {
 	possible_net_t nd_net;
 };
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct sock_common {
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	possible_net_t skc_net;
+	atomic64_t skc_cookie;
 };
 
 struct sock {
 	struct sock_common __sk_common;
+	atomic_t sk_drops;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	refcount_t sk_wmem_alloc;
+	__u16 sk_protocol;
+	__u32 sk_ack_backlog, sk_max_ack_backlog;
+	unsigned long sk_pacing_rate;
+};
+
+struct tcp_congestion_ops {
+	char name[16];
+};
+
+struct inet_connection_sock {
+	__u32 icsk_rto;
+	const struct tcp_congestion_ops *icsk_ca_ops;
+};
+
+struct tcp_sock {
+	__u32 snd_cwnd, snd_ssthresh, srtt_us;
+	__u32 packets_out, total_retrans, lost_out;
+	__u32 snd_nxt, snd_una, rcv_nxt, copied_seq, write_seq;
 };
 
 struct task_struct {
@@ -55,6 +85,7 @@ struct task_struct {
 struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
+	unsigned long _nfct; /* a struct nf_conn, and the state in its three lowest bits */
 	unsigned int len, data_len;
 	__u16 mac_len;
 	__u8 cloned : 1;
@@ -91,6 +122,114 @@ struct skb_shared_info {
 	unsigned short gso_size, gso_segs;
 	unsigned int gso_type;
 	atomic_t dataref;
+};
+
+/* Connection tracking; types of a module on most kernels. */
+
+union nf_inet_addr {
+	__u32 all[4];
+};
+
+struct nf_conntrack_man {
+	union nf_inet_addr u3;
+	union {
+		__u16 all;
+	} u;
+	__u16 l3num;
+};
+
+struct nf_conntrack_tuple {
+	struct nf_conntrack_man src;
+	struct {
+		union nf_inet_addr u3;
+		union {
+			__u16 all;
+		} u;
+		__u8 protonum;
+	} dst;
+};
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+};
+
+struct nf_conntrack_zone {
+	__u16 id;
+	__u8 flags, dir;
+};
+
+struct ip_ct_tcp {
+	__u8 state;
+};
+
+enum sctp_conntrack { SCTP_CONNTRACK_NONE };
+
+struct ip_ct_sctp {
+	enum sctp_conntrack state;
+};
+
+union nf_conntrack_proto {
+	struct ip_ct_sctp sctp;
+	struct ip_ct_tcp tcp;
+};
+
+struct nf_ct_ext {
+	__u8 offset[4];
+};
+
+enum nf_ct_ext_id { NF_CT_EXT_LABELS = 7 };
+
+struct nf_conn {
+	struct nf_conntrack_zone zone; /* CONFIG_NF_CONNTRACK_ZONES */
+	struct nf_conntrack_tuple_hash tuplehash[2];
+	unsigned long status;
+	struct nf_conn *master;
+	__u32 mark; /* CONFIG_NF_CONNTRACK_MARK */
+	struct nf_ct_ext *ext;
+	union nf_conntrack_proto proto;
+};
+
+/* nftables; types of a module, too. */
+
+struct nft_table {
+	__u64 handle;
+	char *name;
+};
+
+struct nft_chain {
+	struct nft_table *table;
+	__u64 handle;
+	char *name;
+};
+
+struct nft_base_chain {
+	__u8 policy;
+	struct nft_chain chain;
+};
+
+struct nft_verdict {
+	__u32 code;
+	struct nft_chain *chain;
+};
+
+struct nft_rule_dp {
+	__u64 is_last : 1, dlen : 12, handle : 42;
+};
+
+struct nft_rule_dp_last { /* 63e9bbbcca60 (6.4) */
+	struct nft_rule_dp end;
+	const struct nft_chain *chain;
+};
+
+struct nft_pktinfo {
+	struct sk_buff *skb;
+};
+
+struct nft_traceinfo {
+	const struct nft_base_chain *basechain;
+	const struct nft_pktinfo *pkt; /* these three: until 6.4 */
+	const struct nft_rule_dp *rule;
+	const struct nft_verdict *verdict;
 };
 
 #pragma clang attribute pop

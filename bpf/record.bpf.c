@@ -27,6 +27,13 @@ struct {
 extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 
 #include "bpf/ring.h"
+
+/* Where the packet's bytes are in a record; a constant of the probe. */
+static __always_inline __u8 *packet_of(struct record *r)
+{
+	return r->data + config.extra;
+}
+
 #include "bpf/track.h"
 #include "bpf/filter.h"
 
@@ -34,7 +41,7 @@ extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 	case n: asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(v) : "r"(ctx), "i"((n)*8)); break
 
 /*
- * Argument i of a tracepoint. The context must be read at offsets written in the instructions, so
+ * Word i of the context: an argument of a tracepoint, a register of struct pt_regs. The context must be read at offsets written in the instructions, so
  * there is one load for each; the verifier knows i and follows a single one.
  */
 static __always_inline __u64 probe_arg(__u64 *ctx, __s32 i)
@@ -54,22 +61,53 @@ static __always_inline __u64 probe_arg(__u64 *ctx, __s32 i)
 		ARG(9);
 		ARG(10);
 		ARG(11);
+		ARG(12);
+		ARG(13);
+		ARG(14);
+		ARG(15);
+		ARG(16);
+		ARG(17);
+		ARG(18);
+		ARG(19);
+		ARG(20);
+		ARG(31);
 	}
 	return v;
 }
 
-static __always_inline void record_lost(__u32 cpu)
+/* What a kretprobe remembers of the function's entry. */
+enum { ARG_SKB, ARG_SK, ARG_DEV, ARG_NET, ARG_REASON, ARGS };
+struct saved {
+	__u64 v[ARGS];
+};
+
+static __always_inline __u64 arg_of(__u64 *ctx, const struct saved *saved, int which, __s32 slot)
 {
-	__u32 key = config.id * config.cpus + cpu;
+	if (slot < 0)
+		return 0;
+	return saved ? saved->v[which] : probe_arg(ctx, slot);
+}
+
+/* A program that many functions share is told which one it is. */
+static __always_inline __u32 probe_id(void *ctx)
+{
+	if (config.features & PROBE_COOKIE)
+		return bpf_get_attach_cookie(ctx);
+	return config.id;
+}
+
+static __always_inline void record_lost(void *ctx, __u32 cpu)
+{
+	__u32 key = probe_id(ctx) * config.cpus + cpu;
 	struct probe_counters *c = bpf_map_lookup_elem(&counters, &key);
 
 	if (c)
 		__sync_fetch_and_add(&c->lost, 1);
 }
 
-static __always_inline void record_filtered(__u32 cpu)
+static __always_inline void record_filtered(void *ctx, __u32 cpu)
 {
-	__u32 key = config.id * config.cpus + cpu;
+	__u32 key = probe_id(ctx) * config.cpus + cpu;
 	struct probe_counters *c = bpf_map_lookup_elem(&counters, &key);
 
 	if (c)
@@ -110,6 +148,8 @@ static __always_inline void put_task(struct record *r)
 	}
 }
 
+#include "bpf/collect.h"
+
 enum { COPY_MAX = 256 }; /* bytes that are copied without a loop */
 
 static __always_inline void copy_64(__u64 *to, const __u64 *from)
@@ -147,25 +187,25 @@ static __always_inline void copy_64(__u64 *to, const __u64 *from)
 SEC("tp_btf/netif_receive_skb")
 int probe_btf(__u64 *ctx)
 {
-	return record_btf(ctx, true);
+	return record_btf(ctx, NULL, true);
 }
 
 SEC("tp_btf/netif_receive_skb")
 int probe_btf_old(__u64 *ctx)
 {
-	return record_btf(ctx, false);
+	return record_btf(ctx, NULL, false);
 }
 
 SEC("raw_tp/netif_receive_skb")
 int probe_raw(__u64 *ctx)
 {
-	return record_raw(ctx, true);
+	return record_raw(ctx, NULL, true);
 }
 
 SEC("raw_tp/netif_receive_skb")
 int probe_raw_old(__u64 *ctx)
 {
-	return record_raw(ctx, false);
+	return record_raw(ctx, NULL, false);
 }
 
 SEC("tp_btf/consume_skb")
@@ -178,6 +218,110 @@ SEC("raw_tp/consume_skb")
 int end_raw(__u64 *ctx)
 {
 	return forget_raw(ctx);
+}
+
+/*
+ * Functions. kprobe and kretprobe see registers; entries are kept by the stack pointer, which no two
+ * calls that go on have in common.
+ */
+struct entry_key {
+	__u64 sp;
+	__u64 id;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct entry_key);
+	__type(value, struct saved);
+} entries SEC(".maps");
+
+/* The packet of a trace of nftables is behind its pktinfo. */
+static __always_inline struct sk_buff *traced_packet(__u64 *ctx)
+{
+	struct nft_traceinfo *info = (void *)probe_arg(ctx, config.nft_info);
+	struct nft_pktinfo *pkt = (void *)probe_arg(ctx, config.nft_pkt);
+
+	if (config.nft_pkt < 0 && info && bpf_core_field_exists(info->pkt))
+		pkt = (void *)BPF_CORE_READ(info, pkt);
+	return pkt ? BPF_CORE_READ(pkt, skb) : NULL;
+}
+
+static __always_inline int record_function(__u64 *ctx, const bool own)
+{
+	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
+
+	if (config.nft_at && config.skb < 0)
+		skb = traced_packet(ctx);
+	return record_skb_raw(ctx, NULL, skb, own);
+}
+
+SEC("kprobe/ip_rcv")
+int probe_kprobe(__u64 *ctx)
+{
+	return record_function(ctx, true);
+}
+
+SEC("kprobe/ip_rcv")
+int probe_kprobe_old(__u64 *ctx)
+{
+	return record_function(ctx, false);
+}
+
+SEC("kprobe/ip_rcv")
+int enter_kprobe(__u64 *ctx)
+{
+	struct entry_key key = {.sp = probe_arg(ctx, config.sp), .id = probe_id(ctx)};
+	struct saved saved = {};
+
+	saved.v[ARG_SKB] = probe_arg(ctx, config.skb);
+	saved.v[ARG_SK] = probe_arg(ctx, config.sk);
+	saved.v[ARG_DEV] = probe_arg(ctx, config.dev);
+	saved.v[ARG_NET] = probe_arg(ctx, config.net);
+	saved.v[ARG_REASON] = probe_arg(ctx, config.reason);
+	bpf_map_update_elem(&entries, &key, &saved, BPF_ANY);
+	return 0;
+}
+
+/*
+ * The stack pointer of a return is that of the entry, give or take a few words: it depends on the
+ * kernel's trampoline.
+ */
+enum { RETURN_WORDS = 3 };
+
+static __always_inline int record_return(__u64 *ctx, const bool own)
+{
+	struct entry_key key = {.sp = probe_arg(ctx, config.sp) + 8 * RETURN_WORDS,
+				.id = probe_id(ctx)};
+	struct saved *found = NULL, saved;
+
+	for (int i = 0; i <= 2 * RETURN_WORDS && !found; i++) {
+		found = bpf_map_lookup_elem(&entries, &key);
+		if (!found)
+			key.sp -= 8;
+	}
+	if (!found)
+		return 0; /* it was entered before we came */
+	saved = *found;
+	bpf_map_delete_elem(&entries, &key);
+	return record_raw(ctx, &saved, own);
+}
+
+SEC("kretprobe/ip_rcv")
+int probe_kretprobe(__u64 *ctx)
+{
+	return record_return(ctx, true);
+}
+
+SEC("kretprobe/ip_rcv")
+int probe_kretprobe_old(__u64 *ctx)
+{
+	return record_return(ctx, false);
+}
+
+SEC("kprobe/skb_free_head")
+int follow_kprobe(__u64 *ctx)
+{
+	return follow_raw(ctx);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -103,7 +103,7 @@ static __always_inline bool VARIANT(is_wanted)(struct sk_buff *skb, __u64 head)
  */
 static __always_inline bool VARIANT(put_bytes)(struct record *r, __u64 from, __u64 caplen)
 {
-	__u64 *to = (__u64 *)r->data;
+	__u64 *to = (__u64 *)packet_of(r);
 	const __u64 *bytes;
 
 	/* told again where it counts: 6.1 forgets what it knew of a value that was on the stack */
@@ -111,7 +111,7 @@ static __always_inline bool VARIANT(put_bytes)(struct record *r, __u64 from, __u
 	if (!caplen || caplen > SNAPLEN_MAX)
 		return false;
 	if (!(config.features & PROBE_COPY) || config.snaplen > COPY_MAX)
-		return !bpf_probe_read_kernel(r->data, caplen, (void *)from);
+		return !bpf_probe_read_kernel(to, caplen, (void *)from);
 	bytes = bpf_rdonly_cast((void *)from, 0);
 	copy_64(to, bytes);
 	if (caplen > 64)
@@ -207,47 +207,135 @@ static __always_inline __u32 VARIANT(put_shinfo)(struct record *r, struct sk_buf
 	return RECORD_SHINFO | RECORD_GSO;
 }
 
+static __always_inline __u32 VARIANT(put_ns)(struct record *r, struct net *net)
+{
+	r->net_cookie = 0;
+	r->net_inum = 0;
+	if (!net)
+		return 0;
+	r->net_inum = READ(net, ns.inum);
+	if (!bpf_core_field_exists(net->net_cookie))
+		return RECORD_NETNS;
+	r->net_cookie = READ(net, net_cookie);
+	return RECORD_NETNS | RECORD_COOKIE;
+}
+
+static __always_inline __u32 VARIANT(put_dev)(struct record *r, struct net_device *dev)
+{
+	r->ifindex = READ(dev, ifindex);
+	if (!r->ifindex)
+		return 0;
+	READ_NAME(r->dev, dev);
+	return RECORD_DEV;
+}
+
 static __always_inline __u32 VARIANT(put_net)(struct record *r, struct sk_buff *skb)
 {
 	struct net_device *dev = READ(skb, dev);
 	struct net *net = NULL;
 	__u32 has = 0;
 
-	r->net_cookie = 0;
-	r->net_inum = r->ifindex = r->rx_ifindex = 0;
+	r->ifindex = r->rx_ifindex = 0;
 	((__u64 *)r->dev)[0] = ((__u64 *)r->dev)[1] = 0;
 	if (dev) {
 		net = READ(dev, nd_net.net);
-		r->ifindex = READ(dev, ifindex);
-		if (r->ifindex) {
-			has |= RECORD_DEV;
+		has |= VARIANT(put_dev)(r, dev);
+		if (has)
 			r->rx_ifindex = READ(skb, skb_iif);
-			READ_NAME(r->dev, dev);
-		}
 	} else {
 		struct sock *sk = READ(skb, sk);
 
 		if (sk)
 			net = READ(sk, __sk_common.skc_net.net);
 	}
-	if (net) {
-		r->net_inum = READ(net, ns.inum);
-		has |= RECORD_NETNS;
-		if (bpf_core_field_exists(net->net_cookie)) {
-			r->net_cookie = READ(net, net_cookie);
-			has |= RECORD_COOKIE;
-		}
-	}
-	return has;
+	return has | VARIANT(put_ns)(r, net);
 }
 
-static __always_inline __u32 VARIANT(put_drop)(struct record *r, __u64 *ctx)
+static __always_inline __u32 VARIANT(put_drop)(struct record *r, __u64 *ctx,
+					       const struct saved *saved)
 {
 	r->drop_reason = 0;
 	if (config.reason < 0)
 		return 0;
-	r->drop_reason = probe_arg(ctx, config.reason);
+	r->drop_reason = arg_of(ctx, saved, ARG_REASON, config.reason);
 	return RECORD_DROP;
+}
+
+/* What facts.h has; skb: NULL: there is none. */
+static __always_inline __u32 VARIANT(put_extra)(struct record *r, __u64 *ctx,
+						const struct saved *saved, struct sk_buff *skb)
+{
+	__u32 has = 0;
+
+	if (!config.extra)
+		return 0;
+	if (config.features & PROBE_STACK)
+		has |= collect_stack(r, ctx, r->cpu);
+	if (config.ret >= 0) {
+		extra_of(r)->ret = probe_arg(ctx, config.ret);
+		has |= RECORD_RET;
+	}
+	if (config.sock_at) {
+		struct sock *sk = NULL;
+
+		if (config.sk >= 0)
+			sk = (void *)arg_of(ctx, saved, ARG_SK, config.sk);
+		if (!sk && skb)
+			sk = READ(skb, sk);
+		has = FORGET(r->has, has | collect_sock(r, sk));
+	}
+	if (config.ct_at && skb)
+		has = FORGET(r->has, has | collect_ct(r, skb));
+	if (config.nft_at)
+		has = FORGET(r->has, has | collect_nft(r, ctx));
+	return has;
+}
+
+/* A probe without a packet: where it was, and the socket. */
+static __always_inline int VARIANT(record_bare)(__u64 *ctx, const struct saved *saved,
+						const bool own_ring)
+{
+	__u64 now = bpf_ktime_get_ns(), mark = 0;
+	__u32 cpu = bpf_get_smp_processor_id(), has = 0;
+	struct net *net = NULL;
+	struct record *r;
+
+	r = own_ring ? area_reserve(cpu, 0, &mark) : ring_reserve(cpu, 0);
+	if (!r) {
+		record_lost(ctx, cpu);
+		return 0;
+	}
+	__builtin_memset(r, 0, sizeof(*r));
+	r->time = now;
+	r->probe = probe_id(ctx);
+	r->cpu = cpu;
+	r->extra = config.extra;
+	put_task(r);
+	if (config.dev >= 0) {
+		struct net_device *dev = (void *)arg_of(ctx, saved, ARG_DEV, config.dev);
+
+		if (dev) {
+			has = VARIANT(put_dev)(r, dev);
+			net = READ(dev, nd_net.net);
+		}
+	}
+	if (!net && config.sk >= 0) {
+		struct sock *sk = (void *)arg_of(ctx, saved, ARG_SK, config.sk);
+
+		if (sk)
+			net = READ(sk, __sk_common.skc_net.net);
+	}
+	if (!net && config.net >= 0)
+		net = (void *)arg_of(ctx, saved, ARG_NET, config.net);
+	has |= VARIANT(put_ns)(r, net);
+	has |= VARIANT(put_drop)(r, ctx, saved);
+	has |= VARIANT(put_extra)(r, ctx, saved, NULL);
+	r->has = has;
+	if (own_ring)
+		area_commit(r, mark);
+	else
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
 }
 
 /*
@@ -265,22 +353,27 @@ static __always_inline void VARIANT(end_packet)(struct sk_buff *skb, __u64 head)
 	track_forget(head);
 }
 
-static __always_inline int VARIANT(record)(__u64 *ctx, const bool own_ring)
+/* saved: the arguments as they were when the function was entered; NULL: they are in ctx. */
+static __always_inline int VARIANT(record_skb)(__u64 *ctx, const struct saved *saved,
+					       struct sk_buff *skb, const bool own_ring)
 {
-	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
 	struct VARIANT(layout) l = {};
 	__u64 now, mark = 0, head;
 	__u32 cpu = bpf_get_smp_processor_id(), has, inner;
 	struct record *r;
 	__u8 unwanted = 0;
 
+	if (!skb && config.features & PROBE_FILTER)
+		record_filtered(ctx, cpu);
+	else if (!skb && config.features & PROBE_BARE)
+		return VARIANT(record_bare)(ctx, saved, own_ring);
 	if (!skb)
 		return 0;
 	head = as_number(READ(skb, head));
 	if (config.features & PROBE_FILTER && !VARIANT(is_wanted)(skb, head)) {
 		/* a packet that was wanted once is followed on its way */
-		if (!(config.features & PROBE_TRACK && head && track_knows(head))) {
-			record_filtered(cpu);
+		if (!(config.features & PROBE_TRACK && head && track_knows((__u64)skb, head))) {
+			record_filtered(ctx, cpu);
 			goto end;
 		}
 		unwanted = 1;
@@ -293,28 +386,34 @@ static __always_inline int VARIANT(record)(__u64 *ctx, const bool own_ring)
 	asm volatile("" : "+r"(caplen));
 	r = own_ring ? area_reserve(cpu, caplen, &mark) : ring_reserve(cpu, caplen);
 	if (!r) {
-		record_lost(cpu);
+		record_lost(ctx, cpu);
 		goto end;
 	}
 	r->unwanted = unwanted;
 	r->time = now;
 	r->skb = (__u64)skb;
-	r->probe = config.id;
+	r->probe = probe_id(ctx);
 	r->cpu = cpu;
+	r->extra = config.extra;
 	put_task(r);
 	VARIANT(put_meta)(r, skb);
 	r->protocol = l.protocol;
 	r->packet_len = l.packet_len;
 	r->caplen = caplen;
 	inner = FORGET(r->track_head, l.inner);
-	has = 0;
+	has = RECORD_SKB;
 	if (VARIANT(put_bytes)(r, l.from, caplen))
-		has = RECORD_PACKET | (l.protocol ? RECORD_L3 : 0);
+		has |= RECORD_PACKET | (l.protocol ? RECORD_L3 : 0);
 	has = FORGET(r->has, has | VARIANT(put_vlan)(r, skb));
 	has = FORGET(r->has, has | VARIANT(put_net)(r, skb));
 	has = FORGET(r->has, has | VARIANT(put_shinfo)(r, skb, head));
-	has |= VARIANT(put_drop)(r, ctx);
-	if (config.features & PROBE_TRACK && head) {
+	has |= VARIANT(put_drop)(r, ctx, saved);
+	has |= VARIANT(put_extra)(r, ctx, saved, skb);
+	if (!(config.features & PROBE_TRACK) || !head)
+		r->track_head = r->track_time = 0;
+	else if (config.features & PROBE_EXACT)
+		has |= track_exactly(r, head);
+	else {
 		track_packet(
 			r, head,
 			FORGET(r->track_head, has & RECORD_PACKET ? track_identity(r, inner) : 0));
@@ -322,11 +421,9 @@ static __always_inline int VARIANT(record)(__u64 *ctx, const bool own_ring)
 		/* the data has an id, but of a packet that was there before */
 		if (config.features & PROBE_FILTER && r->unwanted && r->track_time == now) {
 			track_forget(head);
-			record_filtered(cpu);
+			record_filtered(ctx, cpu);
 			has = RECORD_UNWANTED;
 		}
-	} else {
-		r->track_head = r->track_time = 0;
 	}
 	r->has = has;
 	if (own_ring)
@@ -339,6 +436,13 @@ end:
 	return 0;
 }
 
+static __always_inline int VARIANT(record)(__u64 *ctx, const struct saved *saved,
+					   const bool own_ring)
+{
+	return VARIANT(record_skb)(ctx, saved, (void *)arg_of(ctx, saved, ARG_SKB, config.skb),
+				   own_ring);
+}
+
 static __always_inline int VARIANT(forget)(__u64 *ctx)
 {
 	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
@@ -349,5 +453,24 @@ static __always_inline int VARIANT(forget)(__u64 *ctx)
 	head = as_number(READ(skb, head));
 	if (head)
 		VARIANT(end_packet)(skb, head);
+	return 0;
+}
+
+/* For exact tracking: where the kernel frees or moves a packet's data. */
+static __always_inline int VARIANT(follow)(__u64 *ctx)
+{
+	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
+	__u64 head;
+
+	/* the second argument of kfree_skb_partial(): somebody else took the data */
+	if (!skb || (config.ret >= 0 && !(probe_arg(ctx, config.ret) & 1)))
+		return 0;
+	head = as_number(READ(skb, head));
+	if (!head)
+		return 0;
+	if (config.features & PROBE_MOVE)
+		track_will_move((__u64)skb, head);
+	else
+		track_freed((__u64)skb, head);
 	return 0;
 }

@@ -27,14 +27,14 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, sizeof(struct ring_area) + 2 * SNAPLEN_MAX);
+	__uint(value_size, sizeof(struct ring_area) + 2 * (SNAPLEN_MAX + EXTRA_MAX));
 } areas SEC(".maps");
 
 enum { AREA_TRIES = 4 }; /* an interrupt may reserve between our look and our swap */
 
 static __always_inline struct record *area_reserve(__u32 cpu, __u64 caplen, __u64 *mark)
 {
-	__u64 size = RING_SPACE(caplen), at;
+	__u64 size = RING_SPACE(config.extra + caplen), at;
 	struct ring_area *a;
 
 	if (cpu >= config.rings)
@@ -73,21 +73,22 @@ static __always_inline void area_commit(struct record *r, __u64 mark)
  */
 static __always_inline struct record *ring_reserve(__u32 cpu, __u64 caplen)
 {
+	const __u64 head = sizeof(struct record) + config.extra;
 	struct record *r = NULL;
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
 
 	if (!ring)
 		return NULL;
 	if (caplen <= 128)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 128, 0);
+		r = bpf_ringbuf_reserve(ring, head + 128, 0);
 	else if (caplen <= 256)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 256, 0);
+		r = bpf_ringbuf_reserve(ring, head + 256, 0);
 	else if (config.snaplen > 256 && caplen <= 1536)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 1536, 0);
+		r = bpf_ringbuf_reserve(ring, head + 1536, 0);
 	else if (config.snaplen > 1536 && caplen <= 4096)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + 4096, 0);
+		r = bpf_ringbuf_reserve(ring, head + 4096, 0);
 	else if (config.snaplen > 4096 && caplen <= SNAPLEN_MAX)
-		r = bpf_ringbuf_reserve(ring, sizeof(*r) + SNAPLEN_MAX, 0);
+		r = bpf_ringbuf_reserve(ring, head + SNAPLEN_MAX, 0);
 	return r;
 }
 

@@ -93,7 +93,7 @@ static __always_inline __u64 identity_l4(__u64 h, const __u8 *data, __u32 proto,
 
 static __always_inline __u64 identity_l3(struct record *r, __u32 type, __u32 l3, __u32 caplen)
 {
-	const __u8 *data = r->data;
+	const __u8 *data = packet_of(r);
 	__u64 h = track_mix(0, type);
 	__u32 ip_id = 0, fragment, proto, l4;
 
@@ -129,7 +129,7 @@ static __always_inline __u64 identity_l3(struct record *r, __u32 type, __u32 l3,
  */
 static __always_inline __u32 track_identity(struct record *r, __u32 inner)
 {
-	const __u8 *data = r->data;
+	const __u8 *data = packet_of(r);
 	__u32 l3 = 0, caplen = r->caplen, type = r->protocol;
 	__u64 h;
 
@@ -224,9 +224,12 @@ static __always_inline void track_packet(struct record *r, __u64 head, __u32 ide
 }
 
 /* Whether the packet's data has an id; its identity is not looked at. */
-static __always_inline bool track_knows(__u64 head)
+static __always_inline bool track_knows(__u64 skb, __u64 head)
 {
-	return track_find(track_set(head), head) < TRACK_WAYS;
+	if (track_find(track_set(head), head) < TRACK_WAYS)
+		return true;
+	/* its data moved, and this is the first sight of the new */
+	return config.features & PROBE_EXACT && track_find(track_set(skb), skb) < TRACK_WAYS;
 }
 
 static __always_inline void track_forget(__u64 head)
@@ -235,6 +238,89 @@ static __always_inline void track_forget(__u64 head)
 	__u32 way = track_find(set, head);
 
 	if (way < TRACK_WAYS)
+		*(volatile __u64 *)&set[way].head = 0;
+}
+
+/*
+ * Exact tracking: the kernel's functions that free or move the data are probed, so what a packet
+ * looks like does not matter. While its data moves (pskb_expand_head()) the id is kept under the
+ * address of the skb, until the new data is seen. Retis has it so, too.
+ */
+
+/* Tells a moved entry where its data was, for the old data is freed before the new is seen. */
+static __always_inline __u32 track_tag(__u64 head)
+{
+	return head >> 6;
+}
+
+/* Fills an entry of the key's set; a copy of another's id. */
+static __always_inline void track_put(__u64 key, __u64 orig_head, __u64 time, __u32 tag, __u32 tick)
+{
+	struct track *set = track_set(key), *t;
+	__u32 way = track_find(set, key);
+
+	if (way >= TRACK_WAYS)
+		way = track_room(set, tick);
+	t = &set[way & (TRACK_WAYS - 1)];
+	*(volatile __u64 *)&t->head = 0;
+	t->orig_head = orig_head;
+	t->time = time;
+	t->identity = tag;
+	t->seen = tick;
+	*(volatile __u64 *)&t->head = key;
+}
+
+/* Gives the record its packet's id: RECORD_TRACK, or 0 where none begins here (PROBE_OLD). */
+static __always_inline __u32 track_exactly(struct record *r, __u64 head)
+{
+	__u32 tick = r->time >> TRACK_TICK_SHIFT, way;
+	struct track *set = track_set(head), *t;
+
+	way = FORGET(r->track_head, track_find(set, head));
+	if (way < TRACK_WAYS) {
+		t = &set[way];
+		t->seen = tick;
+		r->track_head = t->orig_head;
+		r->track_time = t->time;
+		return RECORD_TRACK;
+	}
+	set = track_set(r->skb);
+	way = FORGET(r->track_head, track_find(set, r->skb));
+	if (way < TRACK_WAYS) {
+		t = &set[way];
+		r->track_head = t->orig_head;
+		r->track_time = t->time;
+		*(volatile __u64 *)&t->head = 0;
+	} else if (config.features & PROBE_OLD) {
+		r->track_head = r->track_time = 0;
+		return 0;
+	} else {
+		r->track_head = head;
+		r->track_time = r->time;
+	}
+	track_put(head, r->track_head, r->track_time, 0, tick);
+	return RECORD_TRACK;
+}
+
+static __always_inline void track_will_move(__u64 skb, __u64 head)
+{
+	struct track *set = track_set(head), *t;
+	__u32 way = track_find(set, head);
+
+	if (way >= TRACK_WAYS)
+		return;
+	t = &set[way];
+	track_put(skb, t->orig_head, t->time, track_tag(head), t->seen);
+}
+
+static __always_inline void track_freed(__u64 skb, __u64 head)
+{
+	struct track *set = track_set(skb);
+	__u32 way = track_find(set, skb);
+
+	track_forget(head);
+	/* an id that waits for new data which nobody saw; not that of the move that goes on */
+	if (way < TRACK_WAYS && set[way].identity != track_tag(head))
 		*(volatile __u64 *)&set[way].head = 0;
 }
 

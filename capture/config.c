@@ -28,13 +28,20 @@ static const struct option_row rows[] = {
 	OPTION(SIZE, config, min_free, "min-free", 0, "SIZE",
 	       "end when less than that is free on FILE's disk (default 64M; 0: never)"),
 	OPTION(LIST, config, probes, "probe", 'p', "PROBE",
-	       "tp:GROUP:NAME, * and ? allowed; may be repeated (default: tp:net:netif_receive_skb "
+	       "tp:GROUP:NAME, kprobe:FUNCTION, kretprobe:FUNCTION, GROUP:NAME or FUNCTION, * and "
+	       "? "
+	       "allowed; may be repeated (default: tp:net:netif_receive_skb "
 	       "and "
 	       "tp:net:net_dev_start_xmit)"),
 	OPTION(STRING, config, packet_filter, "filter-packet", 'f', "FILTER",
 	       "record packets that match a pcap-filter(7) expression, and follow them"),
 	OPTION(STRING, config, meta_filter, "filter-meta", 'm', "FILTER",
 	       "record packets whose metadata match, as sk_buff.dev.name == \"eth0\""),
+	OPTION(STRING, config, collect, "collect", 'c', "LIST",
+	       "facts beyond the packet, its device and its namespace: sock, ct, nft, all, with "
+	       "commas between them"),
+	OPTION(FLAG, config, stack, "stack", 0, NULL,
+	       "record the stack of all events; of one probe: PROBE/stack"),
 	OPTION(STRING, config, list_probes, "list-probes", 0, "PATTERN",
 	       "list what can be probed here, and end"),
 	OPTION(NUMBER, config, snaplen, "snaplen", 0, "BYTES",
@@ -114,6 +121,35 @@ static enum config_result print_version(void)
 	return CONFIG_DONE;
 }
 
+/* Sections that are always recorded have names here, too: Retis users name them. */
+static bool read_collect(struct config *c)
+{
+	static const char *const always[] = {"skb", "skb-drop", "skb-tracking", "dev", "ns"};
+	const char *word = c->collect;
+
+	while (word && *word) {
+		size_t n = strcspn(word, ",");
+		bool known = false, all = n == 3 && !memcmp(word, "all", 3);
+
+		c->sock |= all || (n == 4 && !memcmp(word, "sock", 4));
+		c->ct |= all || (n == 2 && !memcmp(word, "ct", 2));
+		c->nft |= n == 3 && !memcmp(word, "nft", 3);
+		known = all || (n == 4 && !memcmp(word, "sock", 4)) ||
+			(n == 2 && !memcmp(word, "ct", 2)) || (n == 3 && !memcmp(word, "nft", 3));
+		for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+			known |= strlen(always[i]) == n && !memcmp(word, always[i], n);
+		if (!known) {
+			terminal_error(
+				"--collect: %.*s: not one of sock, ct, nft, all (and skb, "
+				"skb-drop, skb-tracking, dev, ns, which are always recorded)",
+				(int)n, word);
+			return false;
+		}
+		word += n + (word[n] == ',');
+	}
+	return true;
+}
+
 /* What the table cannot say. */
 static bool is_consistent(struct config *c)
 {
@@ -164,7 +200,7 @@ enum config_result config_parse(struct config *c, int argc, char **argv)
 		c->print = true;
 	c->text.single_line = c->format == 1;
 	c->text.current = c->layout == 1;
-	return is_consistent(c) ? CONFIG_RUN : CONFIG_WRONG;
+	return read_collect(c) && is_consistent(c) ? CONFIG_RUN : CONFIG_WRONG;
 }
 
 void config_fini(struct config *c)

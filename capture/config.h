@@ -16,9 +16,11 @@ struct config {
 	const char *list_probes;
 	const char *packet_filter, *meta_filter; /* NULL: none */
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
-	bool compat, force, print, no_sockets;
+	bool compat, force, print, no_sockets, stack;
+	bool sock, ct, nft; /* of --collect */
 	struct rotate_limits rotate;
 	uint64_t keep, min_free;
+	const char *collect;      /* names of sections, commas between them */
 	struct text_options text; /* of --print */
 	int format, layout;       /* index of the choices */
 	char **command;           /* NULL at its end; NULL: none */

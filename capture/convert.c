@@ -19,10 +19,13 @@ void convert_fini(struct convert *c)
 	memset(c, 0, sizeof(*c));
 }
 
-void convert_set_probe(struct convert *c, uint32_t id, const char *symbol, const char *type)
+struct convert_probe *convert_set_probe(struct convert *c, uint32_t id, const char *symbol,
+					const char *type)
 {
-	if (id < c->n_probes)
-		c->probes[id] = (struct convert_probe){.symbol = symbol, .type = type};
+	if (id >= c->n_probes)
+		return NULL;
+	c->probes[id] = (struct convert_probe){.symbol = symbol, .type = type};
+	return &c->probes[id];
 }
 
 void convert_set_batch(struct convert *c, struct ev_batch *b)
@@ -70,6 +73,27 @@ static void add_drop_inventory(struct convert *c, uint64_t time, struct dropname
 		EV_SET(row, dropname, subsys, ev_text(b, name->subsys));
 }
 
+/* What is behind the value's bytes in the register does not count. */
+static int64_t returned(const struct convert_probe *p, uint64_t value)
+{
+	unsigned int shift = p->ret_bytes && p->ret_bytes < 8 ? 64 - 8 * p->ret_bytes : 0;
+
+	value <<= shift;
+	return p->ret_signed ? (int64_t)value >> shift : (int64_t)(value >> shift);
+}
+
+static void add_extra(struct convert *c, const struct record *r, struct ev_kernel *kernel)
+{
+	const struct record_extra *extra = (const void *)r->data;
+	struct ev_list list;
+
+	if (r->has & RECORD_STACK && c->stack_of &&
+	    c->stack_of(c->stack_ctx, c->batch, extra->stack, &list))
+		EV_SET(kernel, kernel, stack_trace, list);
+	if (r->has & RECORD_RET)
+		EV_SET(kernel, kernel, ret, returned(&c->probes[r->probe], extra->ret));
+}
+
 static void add_head(struct convert *c, const struct record *r)
 {
 	struct convert_probe *p = &c->probes[r->probe];
@@ -90,6 +114,8 @@ static void add_head(struct convert *c, const struct record *r)
 	kernel = EV_ADD(b, kernel);
 	EV_SET(kernel, kernel, symbol, p->symbol_str);
 	EV_SET(kernel, kernel, probe_type, p->type_str);
+	if (r->extra)
+		add_extra(c, r, kernel);
 	if (r->has & RECORD_TRACK) {
 		struct ev_skb_tracking *track = EV_ADD(b, skb_tracking);
 
@@ -115,7 +141,7 @@ static void add_packet(struct convert *c, const struct record *r)
 
 	EV_SET(p, packet, len, r->packet_len + fake);
 	EV_SET(p, packet, capture_len, r->caplen + fake);
-	EV_SET(p, packet, data, ev_bytes(c->batch, r->data, r->caplen));
+	EV_SET(p, packet, data, ev_bytes(c->batch, r->data + r->extra, r->caplen));
 	if (fake)
 		EV_SET(p, packet, protocol, r->protocol);
 }
@@ -202,8 +228,12 @@ bool convert_record(struct convert *c, const struct record *r)
 		add_drop(c, drop);
 	if (r->has & RECORD_PACKET)
 		add_packet(c, r);
-	add_meta(c, r);
-	add_rest_of_skb(c, r);
+	if (r->has & RECORD_SKB) {
+		add_meta(c, r);
+		add_rest_of_skb(c, r);
+	}
 	add_place(c, r);
+	if (r->extra)
+		facts_add(c->batch, r, &c->probes[r->probe].place, c->hz);
 	return true;
 }

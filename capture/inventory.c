@@ -109,7 +109,7 @@ static void add_host(struct ev_batch *b, const struct config *config, const stru
 		EV_SET(row, host, packet_filter, ev_text(b, config->packet_filter));
 	if (config->meta_filter)
 		EV_SET(row, host, meta_filter, ev_text(b, config->meta_filter));
-	EV_SET(row, host, tracking, ev_text(b, "heuristic"));
+	EV_SET(row, host, tracking, ev_text(b, probes->exact ? "exact" : "heuristic"));
 	if (cpus > 0)
 		EV_SET(row, host, cpus, (uint32_t)cpus);
 	EV_SET(row, host, buffer, (uint64_t)probes->ring_bytes * probes->rings);

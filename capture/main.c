@@ -52,6 +52,9 @@ static int plan(const struct config *c, struct probes *probes, struct skbox_erro
 
 	for (size_t i = 0; i < c->probes.n && !rc; i++)
 		rc = probes_add(probes, c->probes.v[i], err);
+	/* the kernel tells of nftables' verdicts in one place */
+	if (!rc && c->nft)
+		rc = probes_add(probes, "kprobe:__nft_trace_packet", err);
 	if (c->probes.n)
 		return rc;
 	for (size_t i = 0; i < sizeof(default_probes) / sizeof(default_probes[0]) && !rc; i++)
@@ -94,9 +97,12 @@ static void report(const struct config *c, struct recorder *r)
 
 static void warn_of_skipped(const struct probes *p)
 {
+	char word[PROBE_SYMBOL_MAX + 16];
+
 	for (size_t i = 0; i < p->n; i++)
 		if (!p->v[i].how && !p->v[i].internal)
-			terminal_error("not attached: tp:%s: %s", p->v[i].symbol, p->v[i].reason);
+			terminal_error("not attached: %s: %s", probe_word(&p->v[i], word),
+				       p->v[i].reason);
 }
 
 /* A filter that compiles for one kind of packets never matches those of the other. */
@@ -129,6 +135,10 @@ static int record(const struct config *c, struct command *command, int signal_fd
 				   .filter = &filter,
 				   .buffer = c->buffer,
 				   .track = true,
+				   .sock = c->sock,
+				   .ct = c->ct,
+				   .nft = c->nft,
+				   .stack = c->stack,
 				   .compat = c->compat};
 	int rc = tracepoints_init(&kernel, err);
 

@@ -174,6 +174,8 @@ void output_end_rows(struct output_end *e, const struct output_totals *totals, b
 	EV_SET(row, finish, reason, ev_text(b, reason));
 	EV_SET(row, finish, cpu_time, processor_time_ns());
 	EV_SET(row, finish, ids_full, totals->ids_full - before->ids_full);
+	if (totals->stackless)
+		EV_SET(row, finish, stackless, totals->stackless - before->stackless);
 	EV_SET(row, finish, max_delay, e->max_delay_ns);
 	EV_SET(row, finish, late, e->late);
 	if (totals->window_ns > before->window_ns) {

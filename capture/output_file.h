@@ -23,7 +23,7 @@ struct output_total {
 struct output_totals {
 	struct output_total *v; /* n */
 	size_t n;
-	uint64_t ids_full;
+	uint64_t ids_full, stackless;
 	uint64_t own_runs, own_run_ns, window_ns; /* see finish in schema.def */
 };
 

@@ -18,13 +18,14 @@ enum {
 	LOG_BYTES = 256 * 1024,
 	RING_MIN_BYTES = 4096,
 	RING_MIN_RECORDS = 4,
+	ENTRIES_MAX = 8192,       /* calls of probed functions that go on at one time */
 	RING_MAX_BYTES = 1 << 28, /* the verifier follows offsets up to 2^29 only */
 };
 
 size_t probes_ring_stride(const struct probes *p)
 {
 	/* room behind the end for the largest record that begins before it */
-	return sizeof(struct ring_area) + p->ring_bytes + RING_SPACE(SNAPLEN_MAX);
+	return sizeof(struct ring_area) + p->ring_bytes + RING_SPACE(SNAPLEN_MAX + EXTRA_MAX);
 }
 
 int probes_areas_fd(const struct probes *p)
@@ -50,9 +51,10 @@ static void size_rings(struct probes *p, const struct probe_options *o)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN), page = sysconf(_SC_PAGESIZE);
 	size_t size = page > RING_MIN_BYTES ? (size_t)page : RING_MIN_BYTES;
+	size_t extra = p->wants_stacks || o->sock || o->ct || o->nft ? EXTRA_MAX : 0;
 
 	p->rings = online < 1 ? 1 : online > (long)p->cpus ? p->cpus : (uint32_t)online;
-	while (size < RING_MIN_RECORDS * RING_SPACE(o->snaplen))
+	while (size < RING_MIN_RECORDS * RING_SPACE(o->snaplen + extra))
 		size *= 2;
 	while (size * 2 * p->rings <= o->buffer && size < RING_MAX_BYTES)
 		size *= 2;
@@ -124,6 +126,12 @@ static int size_maps(const struct probes *p, struct record_bpf *b)
 {
 	bpf_map__set_max_entries(b->maps.counters, (uint32_t)p->n * p->cpus);
 	bpf_map__set_map_flags(b->maps.counters, BPF_F_MMAPABLE);
+	if (p->wants_stacks) {
+		bpf_map__set_max_entries(b->maps.stacks, STACKS_MAX);
+		bpf_map__set_max_entries(b->maps.stacks_more, STACKS_MAX);
+	}
+	if (p->wants_functions)
+		bpf_map__set_max_entries(b->maps.entries, ENTRIES_MAX);
 	bpf_map__set_autocreate(b->maps.rings, !p->own_rings);
 	bpf_map__set_autocreate(b->maps.areas, p->own_rings);
 	if (p->own_rings) {
@@ -134,6 +142,23 @@ static int size_maps(const struct probes *p, struct record_bpf *b)
 	/* before 134fede4eecf (5.10) the rings must have the size of the template's ring */
 	return bpf_map__set_inner_map_fd(b->maps.rings, p->ring_fds[0]);
 }
+
+/* Nothing is wanted, no argument is known. */
+static const struct probe_config probe_no_config = {
+	.skb = -1,
+	.reason = -1,
+	.sk = -1,
+	.dev = -1,
+	.net = -1,
+	.ret = -1,
+	.sp = -1,
+	.nft_info = -1,
+	.nft_pkt = -1,
+	.nft_chain = -1,
+	.nft_rule = -1,
+	.nft_verdict = -1,
+	.nft_type = -1,
+};
 
 static struct record_bpf *open_templates(struct probes *p, bool btf, bool raw)
 {
@@ -147,8 +172,15 @@ static struct record_bpf *open_templates(struct probes *p, bool btf, bool raw)
 	bpf_program__set_autoload(b->progs.probe_raw, raw && p->own_rings);
 	bpf_program__set_autoload(b->progs.probe_raw_old, raw && !p->own_rings);
 	bpf_program__set_autoload(b->progs.end_raw, raw);
+	bpf_program__set_autoload(b->progs.probe_kprobe, p->wants_functions && p->own_rings);
+	bpf_program__set_autoload(b->progs.probe_kprobe_old, p->wants_functions && !p->own_rings);
+	bpf_program__set_autoload(b->progs.probe_kretprobe, p->wants_functions && p->own_rings);
+	bpf_program__set_autoload(b->progs.probe_kretprobe_old,
+				  p->wants_functions && !p->own_rings);
+	bpf_program__set_autoload(b->progs.enter_kprobe, p->wants_functions);
+	bpf_program__set_autoload(b->progs.follow_kprobe, p->has_kprobes);
 	/* no argument is the packet: the templates end at once and cost the verifier nothing */
-	b->rodata->config = (struct probe_config){.skb = -1, .reason = -1};
+	b->rodata->config = probe_no_config;
 	if (size_maps(p, b) || record_bpf__load(b)) {
 		int rc = errno;
 
@@ -177,7 +209,7 @@ static int load_templates(struct probes *p, bool compat, struct skbox_error *err
 	int rc;
 
 	for (size_t i = 0; i < p->n; i++)
-		raw |= !p->v[i].tp.btf_id;
+		raw |= p->v[i].kind == PROBE_TP && !p->v[i].tp.btf_id;
 	libbpf_set_print(keep_warning);
 	p->bpf = compat ? NULL : open_templates(p, true, raw);
 	p->use_btf = p->bpf;
@@ -220,7 +252,7 @@ int probes_load(struct probes *p, const struct probe_options *o, struct skbox_er
 /* ---- copies ---- */
 
 /* A read-only, frozen map with the constants of one probe: the verifier takes them as known. */
-static int make_config(const struct probes *p, const struct probe_config *config)
+int probe_make_config(const struct probes *p, const struct probe_config *config)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_RDONLY_PROG);
 	uint32_t size = bpf_map__value_size(p->bpf->maps.rodata), zero = 0;
@@ -275,16 +307,14 @@ static void log_reason(char *log, char *text, size_t size)
 	snprintf(text, size, "%s", best ? best : "no reason given");
 }
 
-/* Loads a copy of the template for the probe. 0, or a negative errno with probe->reason set. */
-static int load_copy(const struct probes *p, struct probe *probe, const struct bpf_program *from,
-		     bool btf)
+int probe_load_copy(const struct probes *p, const struct probe_copy *copy, char *reason,
+		    size_t size)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
-	enum bpf_prog_type type = btf ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_RAW_TRACEPOINT;
 	size_t n = 0;
-	struct bpf_insn *insns = copy_insns(p, from, probe->config_fd, &n);
+	struct bpf_insn *insns = copy_insns(p, copy->from, copy->config_fd, &n);
 	char *log = NULL;
-	int rc = 0;
+	int rc = 0, fd;
 
 	if (!insns)
 		return -ENOMEM;
@@ -293,24 +323,40 @@ static int load_copy(const struct probes *p, struct probe *probe, const struct b
 		free(insns);
 		return rc;
 	}
-	if (btf) {
-		opts.expected_attach_type = BPF_TRACE_RAW_TP;
-		opts.attach_btf_id = probe->tp.btf_id;
+	if (copy->btf_id) {
+		opts.expected_attach_type = copy->attach_type;
+		opts.attach_btf_id = copy->btf_id;
 	}
-	probe->prog_fd = bpf_prog_load(type, probe->internal ? "skbox_end" : "skbox",
-				       "Dual BSD/GPL", insns, n, &opts);
-	if (probe->prog_fd < 0) {
+	fd = bpf_prog_load(copy->type, copy->name, "Dual BSD/GPL", insns, n, &opts);
+	if (fd < 0) {
 		rc = -errno;
 		log = calloc(1, LOG_BYTES);
 		opts.log_buf = log;
 		opts.log_size = LOG_BYTES;
 		opts.log_level = 1;
-		if (log && bpf_prog_load(type, "skbox", "Dual BSD/GPL", insns, n, &opts) < 0)
-			log_reason(log, probe->reason, sizeof(probe->reason));
+		if (log && bpf_prog_load(copy->type, "skbox", "Dual BSD/GPL", insns, n, &opts) < 0)
+			log_reason(log, reason, size);
 	}
 	free(log);
 	free(insns);
-	return rc;
+	return rc ? rc : fd;
+}
+
+/* Loads a copy of the template for the probe. 0, or a negative errno with probe->reason set. */
+static int load_copy(const struct probes *p, struct probe *probe, const struct bpf_program *from,
+		     bool btf)
+{
+	const struct probe_copy copy = {
+		.from = from,
+		.config_fd = probe->config_fd,
+		.type = btf ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_RAW_TRACEPOINT,
+		.attach_type = BPF_TRACE_RAW_TP,
+		.btf_id = btf ? probe->tp.btf_id : 0,
+		.name = probe->internal ? "skbox_end" : "skbox",
+	};
+
+	probe->prog_fd = probe_load_copy(p, &copy, probe->reason, sizeof(probe->reason));
+	return probe->prog_fd < 0 ? probe->prog_fd : 0;
 }
 
 static int attach_copy(struct probe *probe, bool btf)
@@ -331,42 +377,117 @@ static int load_configured(const struct probes *p, struct probe *probe,
 			   bool btf)
 {
 	probe_close_fd(&probe->config_fd);
-	probe->config_fd = make_config(p, config);
+	probe->config_fd = probe_make_config(p, config);
 	return probe->config_fd < 0 ? probe->config_fd : load_copy(p, probe, from, btf);
+}
+
+/* Which facts of facts.h the records of the probe have, and where. */
+static void place_facts(struct probe_config *c, const struct probe *probe,
+			const struct probe_options *o)
+{
+	uint32_t at = sizeof(struct record_extra);
+	bool bare = c->skb < 0 && probe->args.nft_info < 0;
+
+	if (probe->stack || o->stack)
+		c->features |= PROBE_STACK;
+	if (bare)
+		c->features |= PROBE_BARE;
+	/* without a packet the socket is what the event is about */
+	if (o->sock || (bare && c->sk >= 0)) {
+		c->sock_at = at;
+		at += sizeof(struct record_sock);
+	}
+	if (o->ct && !bare) {
+		c->ct_at = at;
+		at += sizeof(struct record_ct);
+	}
+	if (c->nft_info >= 0) {
+		c->nft_at = at;
+		at += sizeof(struct record_nft);
+	}
+	if (at > sizeof(struct record_extra) || c->features & PROBE_STACK || c->ret >= 0)
+		c->extra = (at + RING_ALIGN - 1) / RING_ALIGN * RING_ALIGN;
+}
+
+/* net:net_dev_xmit runs when the packet is gone already; the others (5.3 of what Retis does). */
+static bool is_late(const struct probe *probe)
+{
+	return probe->kind == PROBE_KRETPROBE || !strcmp(probe->symbol, "net:net_dev_xmit") ||
+	       !strcmp(probe->symbol, "skb_release_head_state") ||
+	       !strcmp(probe->symbol, "kfree_skbmem");
+}
+
+static int slot_of(const int8_t *slots, int n, int argument)
+{
+	return argument < 0 || argument >= n ? -1 : slots ? slots[argument] : argument;
+}
+
+void probe_configure(const struct probes *p, const struct probe *probe,
+		     const struct probe_options *o, const struct probe_slots *slots,
+		     struct probe_config *c)
+{
+	const struct arguments *a = &probe->args;
+	const int8_t *v = slots ? slots->argument : NULL;
+	int n = slots ? slots->n : PROBE_ARGS_MAX;
+
+	*c = probe_no_config;
+	c->id = (uint32_t)(probe - p->v);
+	c->skb = slot_of(v, n, a->skb);
+	c->reason = slot_of(v, n, a->reason);
+	c->sk = slot_of(v, n, a->sk);
+	c->dev = slot_of(v, n, a->dev);
+	c->net = slot_of(v, n, a->net);
+	if (slots) {
+		c->sp = slots->sp;
+		c->ret = probe->kind == PROBE_KRETPROBE && a->ret_bytes ? slots->ret : -1;
+		if (probe->kind == PROBE_KPROBE && o->nft) {
+			c->nft_info = slot_of(v, n, a->nft_info);
+			c->nft_pkt = slot_of(v, n, a->nft_pkt);
+			c->nft_chain = slot_of(v, n, a->nft_chain);
+			c->nft_rule = slot_of(v, n, a->nft_rule);
+			c->nft_verdict = slot_of(v, n, a->nft_verdict);
+			c->nft_type = slot_of(v, n, a->nft_type);
+		}
+	}
+	c->snaplen = o->snaplen;
+	c->features = o->track ? PROBE_TRACK : 0;
+	if (o->track && p->exact)
+		c->features |= PROBE_EXACT;
+#if defined(__x86_64__)
+	c->features |= PROBE_TSO;
+#endif
+	c->cpus = p->cpus;
+	c->rings = p->rings;
+	c->ring_bytes = (uint32_t)p->ring_bytes;
+	c->secret = p->secret;
+	if (p->filter && p->filter->code.n)
+		c->features |= PROBE_FILTER;
+	if (p->exact && is_late(probe))
+		c->features |= PROBE_OLD;
+	place_facts(c, probe, o);
 }
 
 int probe_start(struct probes *p, struct probe *probe, const struct probe_options *o)
 {
 	bool btf = p->use_btf && probe->tp.btf_id;
 	const struct bpf_program *from;
-	struct probe_config config = {
-		.id = (uint32_t)(probe - p->v),
-		.skb = probe->tp.skb,
-		.reason = probe->tp.reason,
-		.snaplen = o->snaplen,
-		.features = o->track ? PROBE_TRACK : 0,
-		.cpus = p->cpus,
-		.rings = p->rings,
-		.ring_bytes = (uint32_t)p->ring_bytes,
-		.secret = p->secret,
-	};
+	struct probe_config config;
 	int rc;
 
-	if (probe->tp.skb >= PROBE_ARGS_MAX) {
+	if (probe->kind != PROBE_TP)
+		return probe_start_function(p, probe, o);
+	probe_configure(p, probe, o, NULL, &config);
+	probe->place = probe_place(&config);
+	if (probe->args.skb >= PROBE_ARGS_MAX) {
 		snprintf(probe->reason, sizeof(probe->reason),
 			 "its packet is argument %d, behind the %d that are looked at",
-			 probe->tp.skb + 1, PROBE_ARGS_MAX);
+			 probe->args.skb + 1, PROBE_ARGS_MAX);
 		return -E2BIG;
 	}
-#if defined(__x86_64__)
-	config.features |= PROBE_TSO;
-#endif
 	if (p->has_cast)
 		config.features |= PROBE_CAST | (p->no_copy ? 0 : PROBE_COPY);
-	if (o->track && probe_is_end(&probe->tp))
+	if (o->track && !p->exact && probe_is_end(&probe->tp))
 		config.features |= PROBE_END;
-	if (p->filter && p->filter->code.n)
-		config.features |= PROBE_FILTER;
 	from = template_of(p->bpf, probe->internal, btf, p->own_rings);
 	if (!bpf_program__autoload(from)) {
 		snprintf(probe->reason, sizeof(probe->reason),

@@ -47,8 +47,10 @@ static bool want_batch(struct recorder *r)
 	if (r->batch)
 		return true;
 	r->batch = r->waiting ? output_get_wait(r->output) : output_get(r->output);
-	if (r->batch)
+	if (r->batch) {
 		convert_set_batch(&r->convert, r->batch);
+		stacks_forget_batch(&r->stacks);
+	}
 	return r->batch;
 }
 
@@ -169,6 +171,7 @@ static void tell_totals(struct recorder *r)
 {
 	struct output_totals totals = {.v = r->totals,
 				       .ids_full = r->probes->evicted ? *r->probes->evicted : 0,
+				       .stackless = probes_stackless(r->probes),
 				       .window_ns = r->cost.time_ns};
 
 	for (size_t i = 0; i < r->probes->n; i++) {
@@ -291,6 +294,43 @@ static void describe_places(struct recorder *r)
 	netns_list_free(&all);
 }
 
+static bool stack_of(void *ctx, struct ev_batch *b, int32_t id, struct ev_list *list)
+{
+	return stacks_get(ctx, b, id, list);
+}
+
+static void describe_probe(struct recorder *r, uint32_t id)
+{
+	const struct probe *p = &r->probes->v[id];
+	struct convert_probe *c = convert_set_probe(&r->convert, id, p->symbol, p->type);
+
+	c->place = p->place;
+	c->ret_bytes = (uint8_t)p->args.ret_bytes;
+	c->ret_signed = p->args.ret_signed;
+}
+
+static int init_stacks(struct recorder *r, struct skbox_error *err)
+{
+	struct skbox_error why = {0};
+	struct timespec tick;
+	int rc;
+
+	/* the coarse clock moves with the kernel's ticks */
+	if (!clock_getres(CLOCK_MONOTONIC_COARSE, &tick) && tick.tv_nsec > 0)
+		r->convert.hz = (uint32_t)(1000000000 / tick.tv_nsec);
+	if (!r->probes->wants_stacks)
+		return 0;
+	rc = stacks_init(&r->stacks, probes_stacks_fd(r->probes, 0), probes_stacks_fd(r->probes, 1),
+			 &why);
+	if (rc)
+		return error_set(err, rc, 0, "out of memory");
+	if (*why.text)
+		terminal_error("stacks are addresses: %s", why.text);
+	r->convert.stack_of = stack_of;
+	r->convert.stack_ctx = &r->stacks;
+	return 0;
+}
+
 int recorder_init(struct recorder *r, struct skbox_error *err)
 {
 	struct probes *p = r->probes;
@@ -311,7 +351,10 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	for (uint32_t i = 0; i < p->n; i++)
 		if (!p->v[i].internal)
-			convert_set_probe(&r->convert, i, p->v[i].symbol, p->v[i].type);
+			describe_probe(r, i);
+	rc = init_stacks(r, err);
+	if (rc)
+		return rc;
 	if (p->own_rings)
 		rc = rings_init_areas(&r->rings, probes_areas_fd(p), p->rings, p->ring_bytes,
 				      probes_ring_stride(p), p->secret, err);
@@ -347,6 +390,7 @@ void recorder_fini(struct recorder *r)
 	netns_list_free(&r->places);
 	rings_fini(&r->rings);
 	convert_fini(&r->convert);
+	stacks_fini(&r->stacks);
 	dropnames_fini(&r->drops);
 	free(r->counters);
 	free(r->skipped);

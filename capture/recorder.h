@@ -16,6 +16,7 @@
 #include "capture/probe.h"
 #include "capture/ring.h"
 #include "capture/sock_dump.h"
+#include "capture/stack.h"
 
 struct recorder {
 	const struct config *config; /* borrowed, as are probes, output and command */
@@ -26,6 +27,7 @@ struct recorder {
 
 	struct rings rings;
 	struct dropnames drops;
+	struct stacks stacks;
 	struct convert convert;
 	struct ev_batch *batch; /* being filled; NULL: all are on their way */
 	uint64_t batch_since;   /* time of its oldest event; 0: it has none */
@@ -40,8 +42,8 @@ struct recorder {
 	struct probe_counters *counters; /* as of the last loss rows */
 	uint64_t *skipped;
 	uint64_t loss_since, next_loss, next_clock, next_sockets, end_at;
-	uint64_t next_rotate; /* by the clock; 0: never */
-	uint64_t rotate_at;   /* the next time: that, or soon, by a signal */
+	uint64_t next_rotate;        /* by the clock; 0: never */
+	uint64_t rotate_at;          /* the next time: that, or soon, by a signal */
 	struct output_total *totals; /* of all probes but the internal ones */
 	struct cost cost;
 	const char *reason; /* why it ended; NULL: it goes on */

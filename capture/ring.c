@@ -118,7 +118,8 @@ static const struct record *peek_kernel(struct rings *all, struct ring *ring, ui
 		rec = (const struct record *)(header + BPF_RINGBUF_HDR_SZ / sizeof(*header));
 		*len = (bytes + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;
 		if (!(word & BPF_RINGBUF_DISCARD_BIT)) {
-			if (bytes >= sizeof(*rec) && rec->caplen <= bytes - sizeof(*rec))
+			if (bytes >= sizeof(*rec) && rec->extra <= EXTRA_MAX &&
+			    rec->extra + rec->caplen <= bytes - sizeof(*rec))
 				return rec;
 			all->broken++;
 		}
@@ -135,14 +136,15 @@ static const struct record *peek_area(struct rings *all, struct ring *ring, uint
 	if (!has_more(ring) || __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE) !=
 				       RING_MARK(ring->at, all->secret))
 		return NULL;
-	if (rec->caplen > SNAPLEN_MAX || RING_SPACE(rec->caplen) > ring->head - ring->at) {
+	if (rec->caplen > SNAPLEN_MAX || rec->extra > EXTRA_MAX ||
+	    RING_SPACE(rec->extra + rec->caplen) > ring->head - ring->at) {
 		/* not from our programs: where the next one begins is not known */
 		all->broken++;
 		ring->at = ring->head;
 		give_back(ring);
 		return NULL;
 	}
-	*len = RING_SPACE(rec->caplen);
+	*len = RING_SPACE(rec->extra + rec->caplen);
 	return rec;
 }
 

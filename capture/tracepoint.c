@@ -15,10 +15,6 @@
 
 static const char PREFIX[] = "btf_trace_";
 
-/* The types of drop reasons; their values carry the sub-system (include/net/dropreason.h). */
-static const char *const reason_types[] = {"skb_drop_reason", "mac80211_drop_reason",
-					   "ovs_drop_reason", "qdisc_drop_reason"};
-
 /*
  * Groups of the kernel's tracepoints with a packet, for when tracefs cannot be read
  * (include/trace/events/, 6.18).
@@ -77,60 +73,12 @@ static int open_events(void)
 	return fd;
 }
 
-static const struct btf_type *skip_qualifiers(const struct btf *btf, uint32_t id)
-{
-	const struct btf_type *t = btf__type_by_id(btf, id);
-
-	while (t &&
-	       (btf_is_const(t) || btf_is_volatile(t) || btf_is_restrict(t) || btf_is_type_tag(t)))
-		t = btf__type_by_id(btf, t->type);
-	return t;
-}
-
-static bool is_skb(const struct btf *btf, uint32_t id)
-{
-	const struct btf_type *t = skip_qualifiers(btf, id);
-
-	if (!t || !btf_is_ptr(t))
-		return false;
-	t = skip_qualifiers(btf, t->type);
-	return t && btf_is_struct(t) && !strcmp(btf__name_by_offset(btf, t->name_off), "sk_buff");
-}
-
-static bool is_reason(const struct btf *btf, uint32_t id)
-{
-	const struct btf_type *t = skip_qualifiers(btf, id);
-
-	if (!t || !btf_is_any_enum(t))
-		return false;
-	for (size_t i = 0; i < sizeof(reason_types) / sizeof(reason_types[0]); i++)
-		if (!strcmp(btf__name_by_offset(btf, t->name_off), reason_types[i]))
-			return true;
-	return false;
-}
-
-/* Fills skb and reason from a typedef btf_trace_NAME; false when it is no tracepoint's. */
+/* Reads a typedef btf_trace_NAME; false when it is no tracepoint's. */
 static bool read_prototype(const struct btf *btf, const struct btf_type *t, struct tracepoint *tp)
 {
-	const struct btf_param *args;
-	int n;
-
-	tp->skb = tp->reason = -1;
 	t = btf__type_by_id(btf, t->type);
-	if (!t || !btf_is_ptr(t))
-		return false;
-	t = btf__type_by_id(btf, t->type);
-	if (!t || !btf_is_func_proto(t))
-		return false;
-	args = btf_params(t);
-	n = btf_vlen(t);
-	for (int i = 1; i < n; i++) { /* the first is the tracepoint's own data */
-		if (tp->skb < 0 && is_skb(btf, args[i].type))
-			tp->skb = i - 1;
-		if (tp->reason < 0 && is_reason(btf, args[i].type))
-			tp->reason = i - 1;
-	}
-	return true;
+	/* the first argument is the tracepoint's own data */
+	return t && btf_is_ptr(t) && arguments_find(&tp->args, btf, t->type, 1);
 }
 
 static int add(struct tracepoints *t, const struct tracepoint *tp)
@@ -164,7 +112,7 @@ static int scan(struct tracepoints *t, const struct btf *btf, uint32_t first, bo
 			continue;
 		name = btf__name_by_offset(btf, type->name_off);
 		if (strncmp(name, PREFIX, sizeof(PREFIX) - 1) || !read_prototype(btf, type, &tp) ||
-		    tp.skb < 0)
+		    !arguments_are_useful(&tp.args))
 			continue;
 		snprintf(tp.name, sizeof(tp.name), "%s", name + sizeof(PREFIX) - 1);
 		err = add(t, &tp);
@@ -317,7 +265,8 @@ void tracepoints_explain(const struct tracepoints *t, const char *group, const c
 	snprintf(typedef_name, sizeof(typedef_name), "%s%.60s", PREFIX, name);
 	if (btf__find_by_name_kind(t->vmlinux, typedef_name, BTF_KIND_TYPEDEF) > 0) {
 		snprintf(text, size,
-			 "none of its arguments is a packet (struct sk_buff *); --list-probes "
+			 "none of its arguments is a packet (struct sk_buff *) or a socket; "
+			 "--list-probes "
 			 "'tp:%s:*' "
 			 "lists those that have one",
 			 group);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tracepoints of the running kernel that have a packet among their arguments. The prototypes
+ * The tracepoints of the running kernel that have a packet or a socket among their arguments. The prototypes
  * come from BTF (a typedef btf_trace_NAME for each tracepoint); the
  * groups, which BTF does not have, from tracefs, which is looked at without mounting it anywhere.
  */
@@ -11,14 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "capture/arguments.h"
 #include "formats/error.h"
 
 struct btf;
 
 struct tracepoint {
 	char group[64], name[64];
-	int skb;         /* index of the struct sk_buff among the arguments; -1: it has none */
-	int reason;      /* of the drop reason; -1: none */
+	struct arguments args;
 	uint32_t btf_id; /* of the typedef, for tp_btf programs; 0: of a module, raw_tp only */
 };
 
@@ -28,7 +28,7 @@ enum { TRACEPOINT_MAX = 4096 };
 struct tracepoints {
 	struct btf *vmlinux; /* owned; also for drop reasons (dropname.h) */
 	struct tracepoint *v;
-	size_t n;        /* those with a packet, sorted by group and name */
+	size_t n;        /* those with a packet or a socket, sorted by group and name */
 	int events_fd;   /* the folder `events` of tracefs; -1: not readable */
 	bool has_groups; /* false: groups are what the kernel's sources say, as far as known here */
 };
@@ -40,7 +40,7 @@ struct tracepoints {
 int tracepoints_init(struct tracepoints *t, struct skbox_error *err);
 void tracepoints_fini(struct tracepoints *t);
 
-/* The tracepoint group:name; NULL when it has no packet or is not there (tracepoints_explain()). */
+/* The tracepoint group:name; NULL when it has neither or is not there (tracepoints_explain()). */
 const struct tracepoint *tracepoints_find(const struct tracepoints *t, const char *group,
 					  const char *name);
 

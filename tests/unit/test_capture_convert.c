@@ -14,6 +14,7 @@
 
 #include "capture/convert.c"
 #include "capture/dropname.c"
+#include "capture/facts.c"
 
 /* ---- a kernel's enums, for the functions of libbpf that dropname.c calls ---- */
 
@@ -130,7 +131,7 @@ static int setup(void **state)
 
 	assert_non_null(w);
 	w->batch = ev_batch_new();
-	w->rec = calloc(1, sizeof(*w->rec) + 256);
+	w->rec = calloc(1, sizeof(*w->rec) + 1024);
 	assert_non_null(w->rec);
 	dropnames_init(&w->drops, NULL);
 	assert_true(convert_init(&w->convert, 2, &w->drops));
@@ -174,6 +175,7 @@ static void test_bare(void **state)
 	struct world *w = *state;
 	struct ev ev;
 
+	w->rec->has = RECORD_SKB;
 	w->rec->cpu = 3;
 	w->rec->pid = 10;
 	w->rec->tid = 11;
@@ -214,14 +216,80 @@ static void test_packet(void **state)
 	assert_int_equal(ev.packet->protocol, 0x86dd);
 }
 
+/* A function's socket, what it returned, and its packet behind both. */
+static void test_extra(void **state)
+{
+	struct world *w = *state;
+	struct record *r = w->rec;
+	struct record_extra *extra = (struct record_extra *)r->data;
+	struct record_sock *sock = (struct record_sock *)(r->data + sizeof(*extra));
+	struct ev ev;
+
+	w->convert.hz = 250;
+	w->convert.probes[r->probe].place.sock_at = sizeof(*extra);
+	w->convert.probes[r->probe].ret_bytes = 4;
+	w->convert.probes[r->probe].ret_signed = true;
+	r->has = RECORD_PACKET | RECORD_RET | RECORD_SOCK;
+	r->extra = 128;
+	r->caplen = 1;
+	r->data[128] = 0x45;
+	extra->ret = 0xfffffffb; /* what is above the 32 bits of an int does not count */
+	*sock = (struct record_sock){
+		.full = 1, .tcp = 1, .family = 2, .state = 1, .srtt_8us = 801, .rto_jiffies = 51};
+	memcpy(sock->ca, "cubic", 6);
+	ev = convert_one(w);
+	assert_null(ev.skb_meta);
+	assert_int_equal(ev.kernel->ret, -5);
+	assert_int_equal(ev.packet->data.p[0], 0x45);
+	assert_int_equal(ev.sock->srtt, 100);
+	assert_int_equal(ev.sock->rto, 204000);
+	assert_true(ev_is(ev.sock->ca, "cubic"));
+	assert_false(EV_HAS(ev.sock, sock, cookie));
+}
+
+/* The numbers of include/uapi/linux/netfilter/; ports and ICMP's type as on the wire. */
+static void test_ct(void **state)
+{
+	struct world *w = *state;
+	struct record *r = w->rec;
+	struct record_ct *ct = (struct record_ct *)(r->data + sizeof(struct record_extra));
+	struct record_tuple *t = ct->conn.tuple;
+	struct ev ev;
+
+	w->convert.probes[r->probe].place.ct_at = sizeof(struct record_extra);
+	r->has = RECORD_CT;
+	r->extra = 320;
+	memset(ct, 0, sizeof(*ct));
+	ct->state = 3;
+	ct->conn.zone_dir = 3;
+	ct->conn.proto_state = 3;
+	for (int i = 0; i < 2; i++) {
+		t[i].family = 2;
+		t[i].protocol = 6;
+		memcpy(t[i].src, i ? "\xa\0\0\2" : "\xa\0\0\1", 4);
+		memcpy(t[i].dst, i ? "\xa\0\0\1" : "\xa\0\0\2", 4);
+		memcpy(&t[i].src_id, i ? "\0\x50" : "\x12\x34", 2);
+		memcpy(&t[i].dst_id, i ? "\x12\x34" : "\0\x50", 2);
+	}
+	ev = convert_one(w);
+	assert_true(ev_is(ev.ct->state, "reply"));
+	assert_true(ev_is(ev.ct->proto_state, "ESTABLISHED"));
+	assert_true(ev_is(ev.ct->zone_dir, "Default"));
+	assert_true(ev_is(ev.ct->orig_src, "10.0.0.1"));
+	assert_int_equal(ev.ct->orig_sport, 0x1234);
+	assert_int_equal(ev.ct->orig_dport, 80);
+	assert_true(ev_is(ev.ct->reply_src, "10.0.0.2"));
+	assert_null(ev.ct_parent);
+}
+
 static void test_groups(void **state)
 {
 	struct world *w = *state;
 	struct record *r = w->rec;
 	struct ev ev;
 
-	r->has =
-		RECORD_VLAN | RECORD_GSO | RECORD_SHINFO | RECORD_NETNS | RECORD_DEV | RECORD_TRACK;
+	r->has = RECORD_SKB | RECORD_VLAN | RECORD_GSO | RECORD_SHINFO | RECORD_NETNS | RECORD_DEV |
+		 RECORD_TRACK;
 	r->vlan_proto = 0x8100;
 	r->vlan_tci = 5 << 13 | 1 << 12 | 0xabc;
 	r->gso_size = 1448;
@@ -320,6 +388,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bare, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_extra, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ct, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drop_inventory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_probe, setup, teardown),
