@@ -184,13 +184,48 @@ static __always_inline struct nft_chain *nft_chain_of(__u64 rule)
 	return NULL;
 }
 
+static __always_inline struct nft_verdict *nft_verdict_of(__u64 *ctx, struct nft_traceinfo *info)
+{
+	if (config.nft_verdict < 0 && bpf_core_field_exists(info->verdict))
+		return (void *)BPF_CORE_READ(info, verdict);
+	return (void *)probe_arg(ctx, config.nft_verdict);
+}
+
+/* What becomes of the packet: what the rule said, or the chain's policy. */
+static __always_inline __s32 nft_code_of(__u64 *ctx, struct nft_traceinfo *info)
+{
+	const struct nft_base_chain *base;
+	struct nft_verdict *verdict;
+
+	if ((__u32)probe_arg(ctx, config.nft_type) == NFT_POLICY) {
+		base = BPF_CORE_READ(info, basechain);
+		return base ? BPF_CORE_READ(base, policy) : 0;
+	}
+	verdict = nft_verdict_of(ctx, info);
+	return verdict ? (__s32)BPF_CORE_READ(verdict, code) : 0;
+}
+
+/* Whether the verdict is one of those that are wanted (NFT_VERDICT_BIT). */
+static __always_inline bool nft_is_wanted(__u64 *ctx)
+{
+	struct nft_traceinfo *info = (void *)probe_arg(ctx, config.nft_info);
+	__s32 code;
+
+	if (!info)
+		return true;
+	code = nft_code_of(ctx, info);
+	if (code >= 0)
+		code &= 0xff; /* NF_VERDICT_MASK */
+	return config.nft_verdicts >> ((code + NFT_VERDICT_FIRST) & 31) & 1;
+}
+
 static __always_inline __u32 collect_nft(struct record *r, __u64 *ctx)
 {
 	struct record_nft *n = (void *)(r->data + config.nft_at);
 	struct nft_traceinfo *info = (void *)probe_arg(ctx, config.nft_info);
 	struct nft_chain *chain = (void *)probe_arg(ctx, config.nft_chain), *target;
 	struct nft_rule_dp *rule = (void *)probe_arg(ctx, config.nft_rule);
-	struct nft_verdict *verdict = (void *)probe_arg(ctx, config.nft_verdict);
+	struct nft_verdict *verdict = nft_verdict_of(ctx, info);
 	__u32 type = probe_arg(ctx, config.nft_type);
 	const struct nft_base_chain *base;
 	struct nft_table *table;
@@ -200,8 +235,6 @@ static __always_inline __u32 collect_nft(struct record *r, __u64 *ctx)
 	base = BPF_CORE_READ(info, basechain);
 	if (config.nft_rule < 0 && bpf_core_field_exists(info->rule))
 		rule = (void *)BPF_CORE_READ(info, rule);
-	if (config.nft_verdict < 0 && bpf_core_field_exists(info->verdict))
-		verdict = (void *)BPF_CORE_READ(info, verdict);
 	if (config.nft_chain < 0 && bpf_core_type_exists(struct nft_rule_dp_last))
 		chain = nft_chain_of((__u64)rule);
 	if (!chain && base)
@@ -209,13 +242,11 @@ static __always_inline __u32 collect_nft(struct record *r, __u64 *ctx)
 	if (!chain)
 		return 0;
 	n->rule_handle = ~0ull;
-	n->verdict = verdict ? (__s32)BPF_CORE_READ(verdict, code) : 0;
+	n->verdict = nft_code_of(ctx, info);
 	n->policy = type == NFT_POLICY;
-	if (n->policy)
-		n->verdict = base ? BPF_CORE_READ(base, policy) : 0;
 	/* nf_trace_fill_rule_info(): at the end of a chain there is no rule */
-	else if (rule && !BPF_CORE_READ_BITFIELD_PROBED(rule, is_last) &&
-		 !(type == NFT_RETURN && n->verdict == -1))
+	if (!n->policy && rule && !BPF_CORE_READ_BITFIELD_PROBED(rule, is_last) &&
+	    !(type == NFT_RETURN && n->verdict == -1))
 		n->rule_handle = BPF_CORE_READ_BITFIELD_PROBED(rule, handle);
 	n->chain_handle = BPF_CORE_READ(chain, handle);
 	n->chain[0] = n->table[0] = n->verdict_chain[0] = 0;

@@ -106,6 +106,7 @@ struct probe_config {
 	__s32 ret, sp;      /* the value that is returned; the stack pointer */
 	__s32 nft_info, nft_pkt, nft_chain, nft_rule, nft_verdict, nft_type; /* of a trace */
 	__u32 extra;                  /* bytes of facts in a record; 0: none */
+	__u32 nft_verdicts;           /* which ones are recorded, 1 << (code + NFT_VERDICT_FIRST) */
 	__u32 sock_at, ct_at, nft_at; /* where in them; 0: not wanted */
 	__u32 snaplen;                /* SNAPLEN_MIN to SNAPLEN_MAX */
 	__u32 features;               /* PROBE_ bits */

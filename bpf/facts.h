@@ -67,6 +67,9 @@ struct record_nft {
 	char verdict_chain[NFT_NAME_BYTES]; /* of a jump or goto */
 };
 
+/* Verdicts in a mask: NFT_RETURN (-5) is bit 0, NF_DROP (0) bit 5, NF_STOP bit 10. */
+enum { NFT_VERDICT_FIRST = 5, NFT_VERDICTS = 11 };
+
 /* All of them together, and what rounding up may add. */
 enum {
 	EXTRA_MAX = sizeof(struct record_extra) + sizeof(struct record_sock) +

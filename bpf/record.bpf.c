@@ -250,6 +250,10 @@ static __always_inline int record_function(__u64 *ctx, const bool own)
 {
 	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
 
+	if (config.nft_at && !nft_is_wanted(ctx)) {
+		record_filtered(ctx, bpf_get_smp_processor_id());
+		return 0;
+	}
 	if (config.nft_at && config.skb < 0)
 		skb = traced_packet(ctx);
 	return record_skb_raw(ctx, NULL, skb, own);

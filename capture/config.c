@@ -40,6 +40,9 @@ static const struct option_row rows[] = {
 	OPTION(STRING, config, collect, "collect", 'c', "LIST",
 	       "facts beyond the packet, its device and its namespace: sock, ct, nft, all, with "
 	       "commas between them"),
+	OPTION(STRING, config, nft_verdicts, "nft-verdicts", 0, "LIST",
+	       "verdicts of nftables that are recorded, with commas between them, or all (default: "
+	       "drop,accept)"),
 	OPTION(FLAG, config, stack, "stack", 0, NULL,
 	       "record the stack of all events; of one probe: PROBE/stack"),
 	OPTION(STRING, config, list_probes, "list-probes", 0, "PATTERN",
@@ -150,6 +153,34 @@ static bool read_collect(struct config *c)
 	return true;
 }
 
+static bool read_verdicts(struct config *c)
+{
+	static const char *const names[NFT_VERDICTS] = {"return",   "goto",   "jump",   "break",
+							"continue", "drop",   "accept", "stolen",
+							"queue",    "repeat", "stop"};
+	const char *word = c->nft_verdicts ? c->nft_verdicts : "drop,accept";
+
+	while (*word) {
+		size_t n = strcspn(word, ",");
+		bool all = n == 3 && !memcmp(word, "all", 3), known = all;
+
+		for (int i = 0; i < NFT_VERDICTS; i++)
+			if (all || (strlen(names[i]) == n && !memcmp(word, names[i], n))) {
+				c->nft_verdict_mask |= UINT32_C(1) << i;
+				known = true;
+			}
+		if (!known) {
+			terminal_error(
+				"--nft-verdicts: %.*s: not one of all, drop, accept, stolen, "
+				"queue, repeat, stop, continue, break, jump, goto, return",
+				(int)n, word);
+			return false;
+		}
+		word += n + (word[n] == ',');
+	}
+	return true;
+}
+
 /* What the table cannot say. */
 static bool is_consistent(struct config *c)
 {
@@ -200,7 +231,7 @@ enum config_result config_parse(struct config *c, int argc, char **argv)
 		c->print = true;
 	c->text.single_line = c->format == 1;
 	c->text.current = c->layout == 1;
-	return read_collect(c) && is_consistent(c) ? CONFIG_RUN : CONFIG_WRONG;
+	return read_collect(c) && read_verdicts(c) && is_consistent(c) ? CONFIG_RUN : CONFIG_WRONG;
 }
 
 void config_fini(struct config *c)

@@ -20,11 +20,13 @@ struct config {
 	bool sock, ct, nft; /* of --collect */
 	struct rotate_limits rotate;
 	uint64_t keep, min_free;
-	const char *collect;      /* names of sections, commas between them */
-	struct text_options text; /* of --print */
-	int format, layout;       /* index of the choices */
-	char **command;           /* NULL at its end; NULL: none */
-	char *cmdline;            /* argv, joined; owned */
+	const char *nft_verdicts;  /* names, commas between them; NULL: drop,accept */
+	uint32_t nft_verdict_mask; /* 1 << (code + NFT_VERDICT_FIRST) */
+	const char *collect;       /* names of sections, commas between them */
+	struct text_options text;  /* of --print */
+	int format, layout;        /* index of the choices */
+	char **command;            /* NULL at its end; NULL: none */
+	char *cmdline;             /* argv, joined; owned */
 };
 
 enum config_result { CONFIG_RUN, CONFIG_DONE, CONFIG_WRONG };

@@ -138,6 +138,7 @@ static int record(const struct config *c, struct command *command, int signal_fd
 				   .sock = c->sock,
 				   .ct = c->ct,
 				   .nft = c->nft,
+				   .nft_verdicts = c->nft_verdict_mask,
 				   .stack = c->stack,
 				   .compat = c->compat};
 	int rc = tracepoints_init(&kernel, err);

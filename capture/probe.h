@@ -89,8 +89,9 @@ struct probe_options {
 	uint32_t snaplen;
 	uint64_t buffer; /* bytes of all rings together */
 	bool track;
-	bool sock, ct, nft; /* facts.h */
-	bool stack;         /* of all probes */
+	bool sock, ct, nft;    /* facts.h */
+	uint32_t nft_verdicts; /* see struct probe_config */
+	bool stack;            /* of all probes */
 	bool compat; /* only what the oldest kernels offer: raw tracepoints, the kernel's rings */
 };
 

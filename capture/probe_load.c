@@ -441,6 +441,7 @@ void probe_configure(const struct probes *p, const struct probe *probe,
 		c->sp = slots->sp;
 		c->ret = probe->kind == PROBE_KRETPROBE && a->ret_bytes ? slots->ret : -1;
 		if (probe->kind == PROBE_KPROBE && o->nft) {
+			c->nft_verdicts = o->nft_verdicts;
 			c->nft_info = slot_of(v, n, a->nft_info);
 			c->nft_pkt = slot_of(v, n, a->nft_pkt);
 			c->nft_chain = slot_of(v, n, a->nft_chain);
