@@ -52,9 +52,6 @@ static int plan(const struct config *c, struct probes *probes, struct skbox_erro
 
 	for (size_t i = 0; i < c->probes.n && !rc; i++)
 		rc = probes_add(probes, c->probes.v[i], err);
-	/* the kernel tells of nftables' verdicts in one place */
-	if (!rc && c->nft)
-		rc = probes_add(probes, "kprobe:__nft_trace_packet", err);
 	if (c->probes.n)
 		return rc;
 	for (size_t i = 0; i < sizeof(default_probes) / sizeof(default_probes[0]) && !rc; i++)

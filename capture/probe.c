@@ -310,6 +310,11 @@ int probes_start(struct probes *p, const struct probe_options *o, struct skbox_e
 	size_t attached = 0, internal;
 	int rc = 0;
 
+	/* the kernel tells of nftables' verdicts in one place */
+	if (o->nft)
+		rc = probes_add(p, "kprobe:__nft_trace_packet", err);
+	if (rc)
+		return rc;
 	/* ours come last: they run behind the probes of the same tracepoint */
 	if (o->track)
 		rc = add_internal(p);
