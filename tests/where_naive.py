@@ -120,8 +120,9 @@ def headers(ev):
     tags = []
     while kind in (0x8100, 0x88A8, 0x9100):
         if len(p) < 4: return h
-        tags.append((p[0] << 8 | p[1]) & 0xFFF)
-        h["vlan.id"] = tags[:2]
+        tags.append(p[0] << 8 | p[1])
+        h["vlan.id"] = [t & 0xFFF for t in tags[:2]]
+        h["vlan.pcp"] = [t >> 13 for t in tags[:2]]
         kind, p = p[2] << 8 | p[3], p[4:]
     h["eth.type"] = kind
     if kind == 0x0800: ipv4(h, p)
@@ -148,8 +149,10 @@ class Event:
                     try: value = address(value)
                     except ValueError: continue
                 self.v[name] = value if isinstance(value, list) else [value]
-        if "skb.vlan.vid" in self.v: self.v["vlan.id"] = self.v.get("vlan.id", []) + self.v["skb.vlan.vid"]
-        for name, a, b in (("ip.addr", "ip.src", "ip.dst"), ("tcp.port", "tcp.sport", "tcp.dport")):
+        for name, other in (("vlan.id", "skb.vlan.vid"), ("vlan.pcp", "skb.vlan.pcp")):
+            if other in self.v: self.v[name] = self.v.get(name, []) + self.v[other]
+        for name, a, b in (("ip.addr", "ip.src", "ip.dst"), ("tcp.port", "tcp.sport", "tcp.dport"),
+                           ("udp.port", "udp.sport", "udp.dport"), ("sctp.port", "sctp.sport", "sctp.dport")):
             both = self.v.get(a, []) + self.v.get(b, [])
             if both: self.v[name] = both
         sock = {name: [v for of in alias for v in self.v.get(of, [])] for name, alias in ALIASES.items()}
@@ -294,6 +297,20 @@ class Maker:
         return word.join(texts), lambda ev: how(f(ev) for f in functions), binds
 
 
+def check_headers(skbox, path, events, headers):
+    """Every header field of every packet, through --fields."""
+    kinds = {h["name"]: h["kind"] for h in headers}
+    rows = []
+    for line in run(skbox, "json", "--fields", ",".join(kinds), path).stdout.splitlines():
+        row = {name: v if isinstance(v, list) else [v] for name, v in json.loads(line).items()}
+        rows.append({name: [address(i) if kinds[name] == "address" else i for i in v] for name, v in row.items()})
+    expected = [row for row in ({n: ev.v[n] for n in kinds if n in ev.v} for ev in events) if row]
+    wrong = [(n, e.get(n), r.get(n)) for e, r in zip(expected, rows) for n in kinds if e.get(n) != r.get(n)]
+    for name, e, r in wrong[:5]: print(f"{path}: {name} is {e}, not {r}")
+    if len(rows) != len(expected): print(f"{path}: {len(expected)} rows with headers expected, not {len(rows)}")
+    return len(wrong) + abs(len(rows) - len(expected))
+
+
 def run(*args):
     return subprocess.run(args, capture_output=True, text=True)
 
@@ -307,6 +324,7 @@ def main():
     for path in files:
         lines = run(skbox, "json", path).stdout.splitlines()
         events = [Event(line, types) for line in lines]
+        wrong += check_headers(skbox, path, events, schema["headers"])
         maker = Maker(rng, [ev for ev in events if not ev.record], types)
         for _ in range(count // len(files)):
             text, f, _ = maker.tree(rng.randrange(4))
