@@ -30,7 +30,7 @@ void block_dict_free(struct block_dict *d)
 void block_dict_clear(struct block_dict *d)
 {
 	ev_batch_clear(d->strings);
-	d->n_shapes = d->n_masks = 0;
+	d->n_shapes = d->n_masks = d->packet_len = d->packet_used = 0;
 	memset(d->base, 0, sizeof(d->base));
 }
 
@@ -87,6 +87,23 @@ void block_dict_put(struct buf *out, const struct block_dict *d)
 				buf_varint(out, schema_sections[s].number << 6 | bit);
 				buf_varint(out, zigzag((int64_t)d->base[s][bit]));
 			}
+	if (d->packet_len) {
+		buf_varint(out, COLUMN_BLOBS);
+		buf_varint(out, d->packet_len);
+		buf_put(out, d->packet, d->packet_len);
+	}
+}
+
+static int get_usual_packet(struct cursor *c, struct block_dict *d, uint64_t len,
+			    struct skbox_error *err)
+{
+	const uint8_t *packet = len <= PACKETS_HEAD ? cursor_take(c, len) : NULL;
+
+	if (!packet)
+		return error_set(err, -EPROTO, 0, "packet of a key block is invalid");
+	memcpy(d->packet, packet, len);
+	d->packet_len = (uint32_t)len;
+	return 0;
 }
 
 int block_dict_get(struct block_dict *d, const void *p, size_t len, struct skbox_error *err)
@@ -106,6 +123,8 @@ int block_dict_get(struct block_dict *d, const void *p, size_t len, struct skbox
 
 		if (c.is_short)
 			ret = error_set(err, -EPROTO, len, "key block ends within a value");
+		else if (id == COLUMN_BLOBS)
+			ret = get_usual_packet(&c, d, value, err);
 		else if (s >= 0)
 			d->base[s][id & 63] = (uint64_t)unzigzag(value);
 	}

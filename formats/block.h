@@ -12,6 +12,7 @@
 #include "formats/column.h"
 #include "formats/error.h"
 #include "formats/event.h"
+#include "formats/packets.h"
 
 /* Limits that a reader enforces before it allocates. */
 enum {
@@ -38,6 +39,9 @@ struct block_dict {
 	uint64_t *masks;
 	uint32_t n_shapes, cap_shapes, n_masks, cap_masks;
 	uint64_t base[EV_SECTIONS][64]; /* usual value of each integer or string field */
+	uint8_t packet[PACKETS_HEAD];   /* how packets usually begin */
+	uint32_t packet_len;
+	uint32_t packet_used; /* of a dictionary that learns: so far packets were alike */
 };
 
 struct block_dict *block_dict_new(void); /* NULL: out of memory */

@@ -63,6 +63,13 @@ int block_get_strings(struct cursor *c, struct ev_batch *b, const struct block_d
 int block_get_shapes(struct cursor *c, struct block_dict *d, struct skbox_error *err);
 void block_put_shapes(struct buf *out, const struct block_dict *d);
 
+/* The packet that packets of a block with this key (may be NULL) can be held against. */
+static inline struct ev_str block_usual_packet(const struct block_dict *key)
+{
+	return key ? (struct ev_str){(const char *)key->packet, key->packet_len, 0}
+		   : (struct ev_str){"", 0, 0};
+}
+
 static inline enum column_pred block_pred(const struct schema_field *f)
 {
 	/* when a packet was first seen is close to when its first event was recorded */

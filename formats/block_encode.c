@@ -69,7 +69,7 @@ void block_put_shapes(struct buf *out, const struct block_dict *d)
 {
 	buf_varint(out, d->n_shapes);
 	for (uint32_t i = 0; i < d->n_shapes; i++) {
-		const uint64_t *mask = d->masks + d->shapes[i].first;
+		const uint64_t *mask = d->shapes[i].n ? d->masks + d->shapes[i].first : NULL;
 
 		buf_varint(out, d->shapes[i].n);
 		for (uint64_t left = d->shapes[i].sections; left; left &= left - 1) {
@@ -380,15 +380,29 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 
 /* The packets of the block, behind the other columns that are no field. */
 static int encode_packets(struct block_coder *c, const struct ev_batch *b,
-			  struct block_stats *stats)
+			  const struct block_dict *key, struct block_stats *stats)
 {
-	int err = packets_put(&c->column, b->blobs.v, c->local_blobs, c->n_local_blobs, &c->packets,
-			      &c->scratch);
+	const struct ev_str usual = block_usual_packet(key);
+	int err = packets_put(&c->column, b->blobs.v, c->local_blobs, c->n_local_blobs, &usual,
+			      &c->packets, &c->scratch);
 
 	if (stats)
 		stats->raw[EV_packet] += c->column.len;
 	emit(c, &c->head, COLUMN_BLOBS, EV_packet);
 	return err;
+}
+
+/* The last packet is the usual one, up to where packets have something in common. */
+static void teach_packet(const struct ev_str *packet, struct block_dict *learn)
+{
+	uint32_t len = packet->len < PACKETS_HEAD ? packet->len : PACKETS_HEAD;
+
+	for (uint32_t k = 1; k < len && k < learn->packet_len; k++)
+		/* a single equal byte is an accident */
+		if (k >= learn->packet_used && !memcmp(packet->p + k - 1, learn->packet + k - 1, 2))
+			learn->packet_used = k + 1;
+	memcpy(learn->packet, packet->p, len);
+	learn->packet_len = len;
 }
 
 /*
@@ -415,12 +429,13 @@ static void teach(const struct block_coder *c, const struct ev_walk *walk, uint3
 			block_dict_shape(learn, shape->sections, d->masks + shape->first, shape->n);
 	}
 	for (int s = 0; s < EV_SECTIONS; s++)
-		for (unsigned int k = 0; k < schema_sections[s].n_fields; k++) {
+		for (unsigned int k = 0;
+		     k < schema_sections[s].n_fields && walk->at[s] < b->sec[s].n; k++) {
 			const struct schema_field *f = &schema_sections[s].fields[k];
 			const uint8_t *row = b->sec[s].p + walk->at[s] * schema_sections[s].size;
 
-			if (walk->at[s] == b->sec[s].n || f->type == SCHEMA_BYTES ||
-			    f->type == SCHEMA_LIST || !(*(const uint64_t *)row >> f->bit & 1))
+			if (f->type == SCHEMA_BYTES || f->type == SCHEMA_LIST ||
+			    !(*(const uint64_t *)row >> f->bit & 1))
 				continue;
 			if (f->type == SCHEMA_STR) {
 				const struct ev_str *v = (const struct ev_str *)(row + f->offset);
@@ -431,6 +446,8 @@ static void teach(const struct block_coder *c, const struct ev_walk *walk, uint3
 				learn->base[s][f->bit] = schema_get(f, row);
 			}
 		}
+	if (c->n_local_blobs)
+		teach_packet(&b->blobs.v[c->local_blobs[0]], learn);
 	learn->strings->failed = false;
 }
 
@@ -467,12 +484,15 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE, &c->scratch);
 	emit(c, &c->head, COLUMN_SHAPES, -1);
 	encode_groups(c, walk, n);
-	column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE, &c->scratch);
-	emit(c, &c->head, COLUMN_GROUPS, -1);
+	if (c->n_groups > 1) { /* without the column all are in one */
+		column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE,
+			   &c->scratch);
+		emit(c, &c->head, COLUMN_GROUPS, -1);
+	}
 	for (int s = 0; s < EV_SECTIONS && !err; s++)
 		err = encode_section(c, walk, n, s, key, stats, time_base);
 	if (c->n_local_blobs && !err)
-		err = encode_packets(c, b, stats);
+		err = encode_packets(c, b, key, stats);
 	if (!err && c->n_local_strings > BLOCK_STRINGS_MAX)
 		err = -E2BIG;
 	if (err)

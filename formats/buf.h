@@ -24,7 +24,7 @@ uint8_t *buf_grow(struct buf *b, size_t n);
 
 static inline uint8_t *buf_room(struct buf *b, size_t n)
 {
-	return b->cap - b->len >= n ? b->p + b->len : buf_grow(b, n);
+	return b->p && b->cap - b->len >= n ? b->p + b->len : buf_grow(b, n);
 }
 
 static inline void buf_clear(struct buf *b)

@@ -5,12 +5,11 @@
 #include <stdlib.h>
 
 #include "formats/block.h"
+#include "formats/packets_few.h"
 
 enum {
-	/* Ethernet, IPv6 or IPv4, TCP with its usual options: longer gains nothing */
-	HEAD_BYTES = 80,
 	SLOTS = 4096,
-	SMALL_PACKETS = 16, /* fewer packets are smaller as they are */
+	FEW = 255, /* in place of the length of heads: packets_few.c */
 };
 
 /* How a byte position is stored. Values are in files: never renumber. */
@@ -176,11 +175,30 @@ static void put_own(struct buf *out, const struct ev_str *v, const uint32_t *ord
 	buf_put(out, p->plane, count);
 }
 
+static void put_few(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
+		    const struct ev_str *usual, struct packets_scratch *p, struct column_scratch *s)
+{
+	const struct ev_str *few[PACKETS_FEW];
+	bool pays;
+
+	for (uint32_t i = 0; i < n; i++)
+		few[i] = &v[order[i]];
+	pays = packets_few_find(few, n, usual, p->values) > 2; /* the column takes that */
+	buf_varint(out, pays ? FEW : 0);
+	if (pays) {
+		column_put(out, p->values, &(struct column_rows){.n = n}, COLUMN_NONE, s);
+		packets_few_put(out, few, n, usual, p->values);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		buf_put(out, few[i]->p, few[i]->len);
+}
+
 int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
-		struct packets_scratch *p, struct column_scratch *s)
+		const struct ev_str *usual, struct packets_scratch *p, struct column_scratch *s)
 {
 	const struct column_rows rows = {.n = n};
-	uint32_t head = n < SMALL_PACKETS ? 0 : HEAD_BYTES;
+	const uint32_t head = PACKETS_HEAD;
 
 	if (reserve(p, n))
 		return -ENOMEM;
@@ -188,13 +206,15 @@ int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, 
 	for (uint32_t i = 0; i < n; i++)
 		p->values[i] = v[order[i]].len;
 	column_put(out, p->values, &rows, COLUMN_NONE, s);
-	buf_varint(out, head);
-	if (head) {
-		find_references(v, order, n, p);
-		for (uint32_t i = 0; i < n; i++)
-			p->values[i] = p->refs[i];
-		column_put(out, p->values, &rows, COLUMN_NONE, s);
+	if (n < PACKETS_FEW) {
+		put_few(out, v, order, n, usual, p, s);
+		return out->failed ? -ENOMEM : 0;
 	}
+	buf_varint(out, head);
+	find_references(v, order, n, p);
+	for (uint32_t i = 0; i < n; i++)
+		p->values[i] = p->refs[i];
+	column_put(out, p->values, &rows, COLUMN_NONE, s);
 	for (uint32_t k = 0; k < head; k++)
 		put_own(out, v, order, n, k, p);
 	column_cut(s, out->len);
@@ -258,8 +278,8 @@ static int get_heads(struct cursor *c, const struct ev_str *v, uint32_t n, uint3
 	return c->is_short ? -EPROTO : ret;
 }
 
-int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, struct packets_scratch *p,
-		struct column_scratch *s)
+int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct ev_str *usual,
+		struct packets_scratch *p, struct column_scratch *s)
 {
 	uint64_t n = cursor_varint(c), total = 0, head;
 	struct column_rows rows = {0};
@@ -280,7 +300,7 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, struct packe
 	}
 	head = cursor_varint(c);
 	/* every byte behind the headers is a byte here: no more memory than the input is long */
-	if (head > HEAD_BYTES || total > cursor_left(c) + n * head)
+	if ((head > PACKETS_HEAD && head != FEW) || total > cursor_left(c) + n * PACKETS_HEAD)
 		return -EPROTO;
 	memory = ev_batch_alloc(b, total + 1);
 	v = ev_pool_reserve(&b->blobs, rows.n);
@@ -288,10 +308,13 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, struct packe
 		return -ENOMEM;
 	for (uint32_t i = 0; i < rows.n; memory += p->values[i++])
 		v[i] = (struct ev_str){memory, (uint32_t)p->values[i], i};
-	if (head && (column_get(c, p->values, &rows, s) ||
-		     get_heads(c, v, rows.n, (uint32_t)head, p->values)))
+	if (head && column_get(c, p->values, &rows, s))
 		return -EPROTO;
-	for (uint32_t i = 0; i < rows.n; i++) {
+	if (head == FEW && packets_few_get(c, v, rows.n, usual, p->values))
+		return -EPROTO;
+	if (head && head != FEW && get_heads(c, v, rows.n, (uint32_t)head, p->values))
+		return -EPROTO;
+	for (uint32_t i = 0; i < rows.n && head != FEW; i++) {
 		size_t tail = v[i].len > head ? v[i].len - head : 0;
 		const uint8_t *bytes = cursor_take(c, tail);
 

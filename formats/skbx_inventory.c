@@ -13,8 +13,8 @@ enum {
 		2048, /* of them for what is no device, namespace, probe or name of a drop reason: */
 	BYTES_MAX = 4 << 20, /* those may be many, and long; a block holds them and the kept ones */
 	ROW_BYTES_MAX = 65536,
-	CLOCKS_DENSE = 256, /* so many samples are kept each (40 minutes, one every ten seconds), */
-	CLOCKS_THINNER = 64, /* then every second one, after so many every fourth, ... */
+	CLOCKS_DENSE = 64, /* so many samples are kept each (ten minutes, one every ten seconds), */
+	CLOCKS_THINNER = 32, /* then every second one, after so many every fourth, ... */
 	SLOTS = 4 * ROWS_MAX,
 };
 

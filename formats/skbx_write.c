@@ -273,6 +273,8 @@ static int put_key(struct skbx_writer *w, struct skbox_error *err)
 
 	w->key = w->learn;
 	w->learn = old;
+	if (w->key->packet_len > w->key->packet_used)
+		w->key->packet_len = w->key->packet_used;
 	block_dict_clear(w->learn);
 	for (int copy = 0; copy < 2 && !ret; copy++) {
 		block_begin(w, SKBX_KEY);

@@ -274,6 +274,120 @@ static void test_many_blocks(void **state)
 	ev_batch_free(b);
 }
 
+/* ---- slow recordings ---- */
+
+static uint64_t seed;
+
+static uint32_t rnd(uint32_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (uint32_t)(seed >> 33) % below;
+}
+
+static void rnd_bytes(uint8_t *p, size_t n)
+{
+	while (n--)
+		*p++ = (uint8_t)rnd(256);
+}
+
+/* A TCP segment of 80 random bytes, of one of many connections of four hosts, at five probes. */
+static void one_packet(struct ev_batch *b, uint64_t time)
+{
+	static const char *const probes[] = {"net:netif_receive_skb", "ip_rcv", "ip_local_deliver",
+					     "tcp_v4_rcv", "skb:consume_skb"};
+	uint64_t head = UINT64_C(0xffff888000000000) + ((uint64_t)rnd(1 << 26) << 6);
+	uint64_t skb = UINT64_C(0xffff888100000000) + ((uint64_t)rnd(1 << 22) << 8);
+	uint8_t p[134] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 120};
+
+	rnd_bytes(p + 18, 2);
+	p[22] = 64;
+	p[23] = 6;
+	rnd_bytes(p + 24, 2);
+	memcpy(p + 26, (const uint8_t[]){10, 0, 0, (uint8_t)rnd(4), 10, 0, 0, 9}, 8);
+	rnd_bytes(p + 34, 2);
+	p[37] = 80;
+	rnd_bytes(p + 38, 8);
+	memcpy(p + 46, (const uint8_t[]){0x50, 0x18, 1, 0xf6}, 4);
+	rnd_bytes(p + 50, 2);
+	rnd_bytes(p + 54, 80);
+	for (int k = 0; k < 5; k++) {
+		struct ev_common *c;
+		struct ev_kernel *kernel;
+		struct ev_skb_tracking *t;
+		struct ev_packet *packet;
+		struct ev_skb_meta *meta;
+		struct ev_netns *ns;
+		struct ev_dev *dev;
+
+		ev_batch_begin(b);
+		c = EV_ADD(b, common);
+		EV_SET(c, common, timestamp, time + (unsigned int)k * (800 + rnd(3000)));
+		EV_SET(c, common, smp_id, rnd(4));
+		EV_SET(c, common, pid, 0);
+		EV_SET(c, common, tgid, 0);
+		EV_SET(c, common, comm, ev_text(b, "swapper/0"));
+		kernel = EV_ADD(b, kernel);
+		EV_SET(kernel, kernel, symbol, ev_text(b, probes[k]));
+		EV_SET(kernel, kernel, probe_type, ev_text(b, k % 4 ? "kprobe" : "raw_tracepoint"));
+		t = EV_ADD(b, skb_tracking);
+		EV_SET(t, skb_tracking, orig_head, head);
+		EV_SET(t, skb_tracking, timestamp, time);
+		EV_SET(t, skb_tracking, skb, skb);
+		packet = EV_ADD(b, packet);
+		EV_SET(packet, packet, len, sizeof(p));
+		EV_SET(packet, packet, capture_len, sizeof(p));
+		EV_SET(packet, packet, data, ev_bytes(b, p, sizeof(p)));
+		meta = EV_ADD(b, skb_meta);
+		EV_SET(meta, skb_meta, len, sizeof(p) - (k ? 14 : 0));
+		EV_SET(meta, skb_meta, hash, k ? 0x12345678 : 0);
+		ns = EV_ADD(b, netns);
+		EV_SET(ns, netns, inum, 4026531840u);
+		dev = EV_ADD(b, dev);
+		EV_SET(dev, dev, name, ev_text(b, "eth0"));
+		EV_SET(dev, dev, ifindex, 2);
+	}
+}
+
+/* Ten events a second for an hour, five a block, and what the recorder adds to them. */
+static void test_slow_recording(void **state)
+{
+	enum { SECONDS = 3600 };
+	struct buf file = {0};
+	struct skbx_writer *w = writer(&file);
+	struct ev_batch *b = ev_batch_new();
+	struct skbox_error err;
+	uint64_t time = UINT64_C(5000000000000);
+	unsigned int n = 0;
+
+	seed = 1;
+	ev_batch_begin(b);
+	EV_SET(EV_ADD(b, startup), startup, tool, ev_text(b, "skbox"));
+	for (unsigned int i = 0; i < 100; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "REASON_%u_NAME", i);
+		ev_batch_begin(b);
+		EV_SET(EV_ADD(b, dropname), dropname, name, ev_text(b, name));
+	}
+	for (unsigned int i = 0; i < SECONDS * 2; i++, n += 5) {
+		one_packet(b, time);
+		if (i % 20 == 0) {
+			ev_batch_begin(b);
+			EV_SET(EV_ADD(b, clock), clock, offset, 1700000000000000000 + rnd(100000));
+		}
+		assert_int_equal(skbx_write(w, b, &err), 0);
+		ev_batch_clear(b);
+		time += 400000000 + rnd(200000000);
+	}
+	assert_int_equal(skbx_writer_close(w, &err), 0);
+	print_message("%.1f bytes an event\n", (double)file.len / n);
+	assert_true(file.len < 60 * (size_t)n);
+	check_written(&file, n + 101 + SECONDS / 10);
+	skbx_writer_free(w);
+	ev_batch_free(b);
+	buf_free(&file);
+}
+
 /* ---- memory that runs out ---- */
 
 /* Wherever it runs out: an error, or all is in the file. Never a file that is wrong. */
@@ -384,10 +498,11 @@ static void test_no_memory_to_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_many_shapes),        cmocka_unit_test(test_long_strings),
-		cmocka_unit_test(test_many_strings),       cmocka_unit_test(test_event_too_large),
-		cmocka_unit_test(test_large_inventory),    cmocka_unit_test(test_many_blocks),
-		cmocka_unit_test(test_no_memory_to_write), cmocka_unit_test(test_no_memory_to_read),
+		cmocka_unit_test(test_many_shapes),       cmocka_unit_test(test_long_strings),
+		cmocka_unit_test(test_many_strings),      cmocka_unit_test(test_event_too_large),
+		cmocka_unit_test(test_large_inventory),   cmocka_unit_test(test_many_blocks),
+		cmocka_unit_test(test_slow_recording),    cmocka_unit_test(test_no_memory_to_write),
+		cmocka_unit_test(test_no_memory_to_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
