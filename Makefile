@@ -68,6 +68,9 @@ $(B)/obj/%.o: %.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# the profiles are part of the program
+$(B)/obj/capture/profile_builtin.o: $(wildcard profiles/*.yaml)
+
 # BPF: the skeletons come before the recorder's objects
 # Debian keeps asm/ in a folder of the machine's triplet, which the bpf target does not search
 BPF_CPPFLAGS ?= -idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "capture/config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,10 @@ static const struct option_row rows[] = {
 	       "record packets that match a pcap-filter(7) expression, and follow them"),
 	OPTION(STRING, config, meta_filter, "filter-meta", 'm', "FILTER",
 	       "record packets whose metadata match, as sk_buff.dev.name == \"eth0\""),
+	OPTION(LIST, config, profiles, "profile", 0, "NAME|FILE",
+	       "probes and options with a name; may be repeated; help lists them"),
+	OPTION(LIST, config, profile_dirs, "profile-dir", 0, "DIR",
+	       "look for profiles there first; may be repeated"),
 	OPTION(STRING, config, collect, "collect", 'c', "LIST",
 	       "facts beyond the packet, its device and its namespace: sock, ct, nft, all, with "
 	       "commas between them"),
@@ -97,17 +102,20 @@ static char *join(int argc, char **argv)
 	return (char *)b.p;
 }
 
+static enum config_result print(struct buf *b)
+{
+	bool failed = b->failed || terminal_write_all(STDOUT_FILENO, b->p, b->len);
+
+	buf_free(b);
+	return failed ? CONFIG_WRONG : CONFIG_DONE;
+}
+
 static enum config_result print_help(void)
 {
 	struct buf b = {0};
 
 	options_help(&b, usage, about, rows, ROWS);
-	if (b.failed || terminal_write_all(STDOUT_FILENO, b.p, b.len)) {
-		buf_free(&b);
-		return CONFIG_WRONG;
-	}
-	buf_free(&b);
-	return CONFIG_DONE;
+	return print(&b);
 }
 
 static enum config_result print_version(void)
@@ -116,12 +124,63 @@ static enum config_result print_version(void)
 
 	buf_printf(&b, "skbox-capture %s\nlibbpf %s\nzstd %s\n", SKBOX_VERSION,
 		   libbpf_version_string(), ZSTD_versionString());
-	if (b.failed || terminal_write_all(STDOUT_FILENO, b.p, b.len)) {
-		buf_free(&b);
-		return CONFIG_WRONG;
-	}
-	buf_free(&b);
-	return CONFIG_DONE;
+	return print(&b);
+}
+
+/* ---- profiles ---- */
+
+enum { HOME_BYTES = 600 };
+
+static void set_defaults(struct config *c)
+{
+	c->snaplen = SNAPLEN_DEFAULT;
+	c->buffer = c->min_free = UINT64_C(64) << 20;
+}
+
+static enum config_result list_profiles(const struct config *c)
+{
+	const char *dirs[PROFILE_DIRS_MAX];
+	char home[HOME_BYTES];
+	struct buf b = {0};
+
+	profile_dirs(&c->profile_dirs, dirs, home, sizeof(home));
+	profile_list(dirs, &b);
+	return print(&b);
+}
+
+static int load_profiles(struct config *c, struct skbox_error *err)
+{
+	const char *dirs[PROFILE_DIRS_MAX];
+	char home[HOME_BYTES];
+	int rc = 0;
+
+	profile_dirs(&c->profile_dirs, dirs, home, sizeof(home));
+	c->loaded = calloc(c->profiles.n, sizeof(*c->loaded));
+	if (!c->loaded)
+		return error_set(err, -ENOMEM, 0, "out of memory");
+	for (size_t i = 0; !rc && i < c->profiles.n; i++)
+		rc = profile_find(&c->loaded[c->n_loaded++], c->profiles.v[i], dirs, err);
+	return rc;
+}
+
+/* What the profiles say, as if nothing had been said before: the command line comes again, later. */
+static int apply_profiles(struct config *c, struct skbox_error *err)
+{
+	struct config fresh = {.cmdline = c->cmdline, .loaded = c->loaded, .n_loaded = c->n_loaded};
+	struct profile_kernel kernel;
+	int rc = 0;
+
+	option_list_free(&c->probes);
+	option_list_free(&c->netns);
+	option_list_free(&c->profiles);
+	option_list_free(&c->profile_dirs);
+	*c = fresh;
+	set_defaults(c);
+	profile_kernel_init(&kernel);
+	for (size_t i = 0; !rc && i < c->n_loaded; i++)
+		rc = profile_apply(&c->loaded[i], rows, ROWS, c, &c->profile_probes, &kernel, err);
+	profile_kernel_fini(&kernel);
+	return rc;
 }
 
 /* Sections that are always recorded have names here, too: Retis users name them. */
@@ -211,9 +270,8 @@ enum config_result config_parse(struct config *c, int argc, char **argv)
 {
 	int rest = argc;
 
-	*c = (struct config){.snaplen = SNAPLEN_DEFAULT,
-			     .buffer = UINT64_C(64) << 20,
-			     .min_free = UINT64_C(64) << 20};
+	*c = (struct config){0};
+	set_defaults(c);
 	c->cmdline = join(argc, argv);
 	if (!c->cmdline) {
 		terminal_error("out of memory");
@@ -224,6 +282,20 @@ enum config_result config_parse(struct config *c, int argc, char **argv)
 	case OPTIONS_VERSION: return print_version();
 	case OPTIONS_OK: break;
 	default: return CONFIG_WRONG;
+	}
+	for (size_t i = 0; i < c->profiles.n; i++)
+		if (!strcmp(c->profiles.v[i], "help"))
+			return list_profiles(c);
+	if (c->profiles.n) {
+		struct skbox_error err = {0};
+
+		if (load_profiles(c, &err) || apply_profiles(c, &err)) {
+			terminal_error("%s", err.text);
+			return CONFIG_WRONG;
+		}
+		/* it was right the first time, and left its operands where they are found again */
+		if (options_parse(rows, ROWS, argc, argv, c, &rest) != OPTIONS_OK)
+			return CONFIG_WRONG;
 	}
 	if (rest < argc)
 		c->command = argv + rest;
@@ -238,6 +310,12 @@ void config_fini(struct config *c)
 {
 	option_list_free(&c->probes);
 	option_list_free(&c->netns);
+	option_list_free(&c->profiles);
+	option_list_free(&c->profile_dirs);
+	option_list_free(&c->profile_probes);
+	for (size_t i = 0; i < c->n_loaded; i++)
+		profile_free(&c->loaded[i]);
+	free(c->loaded);
 	free(c->cmdline);
 	memset(c, 0, sizeof(*c));
 }

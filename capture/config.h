@@ -6,13 +6,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/profile.h"
 #include "capture/rotate.h"
 #include "cli/options.h"
 #include "formats/text.h"
 
 struct config {
 	struct option_list probes, netns; /* netns: none: ours */
-	const char *out;                  /* NULL: events are printed */
+	struct option_list profiles, profile_dirs;
+	struct option_list
+		profile_probes; /* of the profiles: one that cannot be attached is skipped */
+	struct profile *loaded; /* the profiles, whose words the options point into; owned */
+	size_t n_loaded;
+	const char *out; /* NULL: events are printed */
 	const char *list_probes;
 	const char *packet_filter, *meta_filter; /* NULL: none */
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;

@@ -8,13 +8,11 @@
 #include <unistd.h>
 
 #include "capture/config.h"
+#include "capture/plan.h"
 #include "capture/recorder.h"
 #include "cli/terminal.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 2, EXIT_FAILED_WITH_COMMAND = 125 };
-
-static const char *const default_probes[] = {"tp:net:netif_receive_skb",
-					     "tp:net:net_dev_start_xmit"};
 
 static int list_probes(const struct config *c)
 {
@@ -44,19 +42,6 @@ static int list_probes(const struct config *c)
 		terminal_error("%s: no tracepoint with a packet among its arguments matches",
 			       c->list_probes);
 	return rc ? EXIT_FAILED : found ? EXIT_OK : 1;
-}
-
-static int plan(const struct config *c, struct probes *probes, struct skbox_error *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < c->probes.n && !rc; i++)
-		rc = probes_add(probes, c->probes.v[i], err);
-	if (c->probes.n)
-		return rc;
-	for (size_t i = 0; i < sizeof(default_probes) / sizeof(default_probes[0]) && !rc; i++)
-		rc = probes_add(probes, default_probes[i], err);
-	return rc;
 }
 
 /* The last line: what there is, and what there is not. */
@@ -118,9 +103,13 @@ static int record(const struct config *c, struct command *command, int signal_fd
 {
 	struct tracepoints kernel;
 	struct probes probes = {0};
+	struct plan plan = {0};
 	struct filter filter = {0};
-	struct recorder r = {
-		.config = c, .probes = &probes, .command = command, .signal_fd = signal_fd};
+	struct recorder r = {.config = c,
+			     .plan = &plan,
+			     .probes = &probes,
+			     .command = command,
+			     .signal_fd = signal_fd};
 	struct output_options oo = {.file = {.rotate = {.path = c->out,
 							.limits = c->rotate,
 							.keep = c->keep,
@@ -147,7 +136,7 @@ static int record(const struct config *c, struct command *command, int signal_fd
 	if (!rc)
 		rc = probes_init(&probes, &kernel, err);
 	if (!rc)
-		rc = plan(c, &probes, err);
+		rc = plan_make(&plan, c, &probes, err);
 	/* the file last: when something is in the way none is left behind */
 	if (!rc)
 		rc = probes_start(&probes, &po, err);
@@ -165,6 +154,7 @@ static int record(const struct config *c, struct command *command, int signal_fd
 	output_close(r.output);
 	recorder_fini(&r);
 	probes_fini(&probes);
+	plan_free(&plan);
 	filter_close(&filter);
 	tracepoints_fini(&kernel);
 	return rc;

@@ -377,6 +377,7 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	inventory_add_start(r->batch, r->config, p);
 	inventory_add_probes(r->batch, p);
+	plan_add_skipped(r->plan, r->batch);
 	tell_totals(r);
 	put_batch(r); /* what a file is comes out at once, even if nothing else ever does */
 	describe_places(r);

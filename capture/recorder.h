@@ -13,6 +13,7 @@
 #include "capture/dropname.h"
 #include "capture/netns.h"
 #include "capture/output.h"
+#include "capture/plan.h"
 #include "capture/probe.h"
 #include "capture/ring.h"
 #include "capture/sock_dump.h"
@@ -20,6 +21,7 @@
 
 struct recorder {
 	const struct config *config; /* borrowed, as are probes, output and command */
+	const struct plan *plan;
 	struct probes *probes;
 	struct output *output;
 	struct command *command;

@@ -207,7 +207,7 @@ static void say_unknown(const struct parse *p, const char *name, size_t len)
 
 /* ---- parsing ---- */
 
-static bool list_add(struct option_list *l, const char *word)
+bool option_list_add(struct option_list *l, const char *word)
 {
 	if ((l->n & (l->n - 1)) == 0) {
 		const char **v = realloc(l->v, (l->n ? l->n * 2 : 1) * sizeof(*v));
@@ -262,7 +262,9 @@ static bool row_set(const struct option_row *row, void *config, const char *text
 	switch (row->type) {
 	case OPTION_FLAG: *(bool *)member = true; return true;
 	case OPTION_STRING: *(const char **)member = text; return true;
-	case OPTION_LIST: snprintf(why, size, "out of memory"); return list_add(member, text);
+	case OPTION_LIST:
+		snprintf(why, size, "out of memory");
+		return option_list_add(member, text);
 	case OPTION_CHOICE: return choose(row, text, member, why, size);
 	case OPTION_CALL: return row->parse(text, member, why, size);
 	case OPTION_NUMBER:
@@ -303,6 +305,31 @@ static const struct option_row *row_named(const struct parse *p, const char *nam
 		    memcmp(p->rows[i].name, name, len) == 0)
 			return &p->rows[i];
 	return NULL;
+}
+
+int options_set(const struct option_row *rows, size_t n, void *config, const char *name,
+		const char *text, char *why, size_t why_size)
+{
+	const struct parse p = {rows, n, config, "", ""};
+	const struct option_row *row = row_named(&p, name, strlen(name));
+
+	if (!row)
+		return -ENOENT;
+	if (!config)
+		return 0;
+	if (!row->arg != !text) {
+		snprintf(why, why_size, row->arg ? "needs %s" : "takes no argument", row->arg);
+		return -EINVAL;
+	}
+	return row_set(row, config, text, why, why_size) ? 0 : -EINVAL;
+}
+
+bool options_takes_argument(const struct option_row *rows, size_t n, const char *name)
+{
+	const struct parse p = {rows, n, NULL, "", ""};
+	const struct option_row *row = row_named(&p, name, strlen(name));
+
+	return row && row->arg;
 }
 
 static const struct option_row *row_lettered(const struct parse *p, char letter)

@@ -95,6 +95,17 @@ int options_parse(const struct option_row *rows, size_t n, int argc, char **argv
 void options_help(struct buf *out, const char *usage, const char *about,
 		  const struct option_row *rows, size_t n);
 
+/*
+ * Sets one option by its long name, for other places where options are written. text is NULL where
+ * there is no argument; it must live as long as config. 0; -ENOENT: there is no such option; -EINVAL,
+ * with a few words in why. config NULL: only whether there is one.
+ */
+int options_set(const struct option_row *rows, size_t n, void *config, const char *name,
+		const char *text, char *why, size_t why_size);
+bool options_takes_argument(const struct option_row *rows, size_t n, const char *name);
+/* Appends to a list what an OPTION_LIST would. False: out of memory. */
+bool option_list_add(struct option_list *l, const char *text);
+
 /* Single values, for OPTION_CALL and other readers of such words. False: not one, or too large. */
 bool options_number(const char *text, uint64_t *value);
 bool options_size(const char *text, uint64_t *bytes);
