@@ -20,6 +20,7 @@
 
 enum {
 	PIECE_BYTES = 256 * 1024,
+	HELD_BYTES = 4 * 1024 * 1024,
 	NS_PER_SEC = 1000000000,
 
 	/* https://www.tcpdump.org/linktypes.html */
@@ -76,8 +77,9 @@ struct exporter {
 	struct retis_writer retis;
 	struct pcap_seen seen;
 	struct pcap_order order;
-	struct buf out, block, comment, event, record;
-	bool begun;
+	struct buf out, block, comment, event, record, interface;
+	size_t first_interface; /* where in out it goes */
+	bool begun, flushed;
 	uint64_t packets, rows;
 	uint64_t no_ip;       /* without link layer, and no IP */
 	uint64_t other_types; /* left out by --linktype */
@@ -275,6 +277,27 @@ static void put_row(struct exporter *x, const struct ev *ev)
 	x->rows++;
 }
 
+/*
+ * Interfaces go where they are needed, but the first one right behind the head of the file, before
+ * blocks of our own: Wireshark's tools take the link type of what they write from there, and editcap
+ * refuses a file that begins otherwise.
+ */
+static bool put_interface(struct exporter *x)
+{
+	struct buf *out = &x->out;
+	size_t len = x->interface.len, at = out->len;
+
+	if (x->interfaces.n == 1 && !x->flushed)
+		at = x->first_interface;
+	if (x->interface.failed || !buf_room(out, len))
+		return false;
+	memmove(out->p + at + len, out->p + at, out->len - at);
+	memcpy(out->p + at, x->interface.p, len);
+	out->len += len;
+	buf_clear(&x->interface);
+	return true;
+}
+
 static int put_packet(struct exporter *x, const struct ev *ev, const struct shown *s, uint64_t id)
 {
 	uint32_t snaplen = x->interfaces.snaplen;
@@ -293,8 +316,8 @@ static int put_packet(struct exporter *x, const struct ev *ev, const struct show
 	 * link type, 101, with what it made of the first, 12, and refuses the file.
 	 */
 	number = pcap_interfaces_of(&x->interfaces, x->c->linktype == ONLY_RAW ? NULL : ev,
-				    s->linktype, snaplen, &x->out);
-	if (number < 0)
+				    s->linktype, snaplen, &x->interface);
+	if (number < 0 || (x->interface.len && !put_interface(x)))
 		return -ENOMEM;
 	p.interface = (uint32_t)number;
 	put_retis(x, ev);
@@ -359,15 +382,20 @@ static void begin(struct exporter *x, const struct ev_batch *batch)
 			pcap_interfaces_learn(&x->interfaces, &ev);
 	}
 	pcap_interfaces_section(&x->interfaces, &x->out);
+	x->first_interface = x->out.len;
 	if (!x->c->plain)
 		pcapng_put_record(&x->out, (struct pcapng_text){NULL, 0});
 	x->begun = true;
 }
 
-static int flush(struct exporter *x)
+static int flush(struct exporter *x, bool all)
 {
-	int rc = x->out.failed ? -ENOMEM : output_write(&x->file, x->out.p, x->out.len);
+	int rc;
 
+	if (!all && !x->interfaces.n && x->out.len < HELD_BYTES)
+		return 0;
+	rc = x->out.failed ? -ENOMEM : output_write(&x->file, x->out.p, x->out.len);
+	x->flushed = true;
 	buf_clear(&x->out);
 	return rc;
 }
@@ -383,10 +411,10 @@ static int put_batch(struct exporter *x, const struct ev_batch *batch)
 	while (rc == 0 && !filter_done(x->filter) && ev_next(&w, &ev)) {
 		rc = put_event(x, &ev);
 		if (rc == 0 && x->out.len > PIECE_BYTES)
-			rc = flush(x);
+			rc = flush(x, false);
 	}
 	/* a batch is large, or all that a pipe had: either way it goes out now */
-	return rc == 0 ? flush(x) : rc;
+	return rc == 0 ? flush(x, false) : rc;
 }
 
 static int finish(struct exporter *x)
@@ -395,7 +423,7 @@ static int finish(struct exporter *x)
 		begin(x, NULL);
 	while (x->order.n && !x->out.failed)
 		pcap_order_pop(&x->order, &x->out);
-	return flush(x);
+	return flush(x, true);
 }
 
 static void tell(const struct exporter *x)
@@ -466,6 +494,7 @@ out:
 	pcap_order_fini(&x.order);
 	buf_free(&x.out);
 	buf_free(&x.block);
+	buf_free(&x.interface);
 	buf_free(&x.comment);
 	buf_free(&x.event);
 	buf_free(&x.record);

@@ -66,6 +66,14 @@ for file in $demo testdata/retis/*/events.json.zst; do
 done
 quiet "tshark has nothing to say of them"
 
+# Another program may leave out what it does not know.
+editcap "$work/a.pcapng" "$work/edited.pcapng" 2>>"$work/said"
+$skbox print --utc --format single-line --probe '*' "$work/edited.pcapng" >"$work/edited"
+equal "behind editcap the packets are there" "$count" "$(grep -c . "$work/edited")"
+cmp -s <(cut -c1-26 "$work/edited") <($skbox print --utc --format single-line --probe '*' $demo | cut -c1-26)
+verdict "behind editcap the times are right" $? "they differ from those of print --utc"
+quiet "editcap has nothing to say"
+
 # Each packet one time: then what Wireshark says of TCP is about TCP.
 $skbox pcap --once -o "$work/once.pcapng" $demo
 ids=$($skbox json $demo | python3 -c '

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Statistics: sketches against exact counts, journeys and their ends, thresholds. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +36,6 @@ static int compare(const void *a, const void *b)
 static void test_histogram(void **unused)
 {
 	enum { N = 50000 };
-	static const double quantiles[] = {0, 0.001, 0.5, 0.9, 0.99, 0.999, 1};
 	uint64_t *v = malloc(N * sizeof(*v)), octaves = 0;
 	struct stats_hist h = {0};
 
@@ -45,10 +45,10 @@ static void test_histogram(void **unused)
 		assert_true(stats_hist_add(&h, v[i]));
 	}
 	qsort(v, N, sizeof(*v), compare);
-	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
-		size_t rank = (size_t)(quantiles[i] * N + 0.999999);
-		uint64_t exact = v[rank ? rank - 1 : 0],
-			 got = stats_hist_quantile(&h, quantiles[i]);
+	for (int i = 0; i <= 1000; i++) {
+		double q = i / 1000.0;
+		size_t rank = (size_t)ceil(q * N);
+		uint64_t exact = v[rank ? rank - 1 : 0], got = stats_hist_quantile(&h, q);
 		uint64_t off = got > exact ? got - exact : exact - got;
 
 		assert_true(off <= exact / 64);
@@ -332,25 +332,36 @@ static void test_hops_in_order(void **unused)
 	assert_name(s->slowest[0].last_place, "e");
 }
 
+static void seen_at(uint64_t ns, uint64_t id)
+{
+	event(ns, id, "net:netif_receive_skb", "eth0", NULL);
+	if (batch->n == 4096)
+		count();
+}
+
 /* More at one time than there is room for, and of more than STATS_HOPS hops. */
 static void test_many_journeys(void **unused)
 {
-	enum { N = STATS_JOURNEYS + 1000 };
+	enum { MORE = 1000, N = STATS_JOURNEYS + MORE };
+	uint64_t ns = 0;
 
-	for (uint64_t i = 0; i < N; i++) {
-		event(i, i + 1, "net:netif_receive_skb", "eth0", NULL);
-		if (batch->n == 4096)
-			count();
-	}
+	for (uint64_t id = 1; id <= N; id++)
+		seen_at(ns++, id); /* closes 1 to MORE */
+	for (uint64_t id = N; id > MORE; id--)
+		seen_at(ns++, id); /* they are there; the last is unseen for longest now */
+	for (uint64_t id = N + 1; id <= N + MORE; id++)
+		seen_at(ns++, id); /* closes N to N - MORE + 1 */
+	for (uint64_t id = MORE + 1; id <= N - MORE; id++)
+		seen_at(ns++, id); /* they are there */
 	for (uint64_t i = 0; i < 100; i++)
-		event(N + i, 5, i % 2 ? "x" : "y", NULL, NULL);
+		event(ns++, 5, i % 2 ? "x" : "y", NULL, NULL); /* was closed, and comes back */
 	count();
 	stats_end(s);
-	assert_int_equal(s->journeys, N + 1); /* number 5 was closed, and came back */
-	assert_int_equal(s->closed_early, 1001);
-	assert_int_equal(s->slowest[0].events, 100);
-	assert_int_equal(s->pairs.n, 2);
-	assert_int_equal(s->pairs.v[0].count + s->pairs.v[1].count, 99);
+	assert_int_equal(s->journeys, N + MORE + 1);
+	assert_int_equal(s->closed_early, 2 * MORE + 1);
+	assert_int_equal(s->pairs.n, 3);
+	assert_int_equal(s->pairs.v[0].count, STATS_JOURNEYS + N - 2 * MORE);
+	assert_int_equal(s->pairs.v[1].count + s->pairs.v[2].count, 99);
 	assert_false(s->failed);
 }
 
