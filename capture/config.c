@@ -50,6 +50,9 @@ static const struct option_row rows[] = {
 	       "drop,accept)"),
 	OPTION(FLAG, config, stack, "stack", 0, NULL,
 	       "record the stack of all events; of one probe: PROBE/stack"),
+	OPTION(FLAG, config, check, "check", 0, NULL,
+	       "attach the probes, tell which ones could not be and why, and end"),
+	OPTION(FLAG, config, json, "json", 0, NULL, "--check as JSON"),
 	OPTION(STRING, config, list_probes, "list-probes", 0, "PATTERN",
 	       "list what can be probed here, and end"),
 	OPTION(NUMBER, config, snaplen, "snaplen", 0, "BYTES",
@@ -249,6 +252,14 @@ static bool is_consistent(struct config *c)
 	}
 	if (c->print && c->out && !strcmp(c->out, "-")) {
 		terminal_error("--print and -o - both want standard output");
+		return false;
+	}
+	if (c->json && !c->check) {
+		terminal_error("--json is about the output of --check");
+		return false;
+	}
+	if (c->check && (c->out || c->command)) {
+		terminal_error("--check records nothing: it goes with neither -o nor a command");
 		return false;
 	}
 	if (c->force && !c->out) {

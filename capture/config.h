@@ -23,6 +23,7 @@ struct config {
 	const char *packet_filter, *meta_filter; /* NULL: none */
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
 	bool compat, force, print, no_sockets, stack;
+	bool check, json;   /* --check, and its output */
 	bool sock, ct, nft; /* of --collect */
 	struct rotate_limits rotate;
 	uint64_t keep, min_free;

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "capture/check.h"
 #include "capture/config.h"
 #include "capture/plan.h"
 #include "capture/recorder.h"
@@ -135,11 +136,16 @@ static int record(const struct config *c, struct command *command, int signal_fd
 		warn_of_filter(&filter);
 	if (!rc)
 		rc = probes_init(&probes, &kernel, err);
+	probes.check = c->check;
 	if (!rc)
 		rc = plan_make(&plan, c, &probes, err);
 	/* the file last: when something is in the way none is left behind */
 	if (!rc)
 		rc = probes_start(&probes, &po, err);
+	if (!rc && c->check) {
+		rc = check_print(&probes, c->json);
+		goto out;
+	}
 	if (!rc)
 		rc = output_open(&r.output, &oo, err);
 	if (!rc) {
@@ -150,6 +156,7 @@ static int record(const struct config *c, struct command *command, int signal_fd
 		rc = recorder_run(&r, err);
 		report(c, &r);
 	}
+out:
 	probes_stop(&probes);
 	output_close(r.output);
 	recorder_fini(&r);
@@ -193,10 +200,12 @@ int main(int argc, char **argv)
 		rc = command_prepare(&command, c.command, &set, !c.out || strcmp(c.out, "-"), &err);
 	if (!rc)
 		rc = record(&c, &command, signal_fd, &err);
-	if (rc)
+	if (rc < 0)
 		terminal_error("%s", *err.text ? err.text : strerror(-rc));
 	command_end(&command);
-	if (rc)
+	if (rc > 0)
+		status = rc; /* --check: no */
+	else if (rc)
 		status = c.command ? EXIT_FAILED_WITH_COMMAND : EXIT_FAILED;
 	else if (c.command)
 		status = command.status;

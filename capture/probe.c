@@ -272,6 +272,24 @@ static int read_wish(struct wish *w, struct skbox_error *err)
 	return 0;
 }
 
+/* For --check: a probe that cannot be, with the reason. */
+static int add_impossible(struct wish *w, struct skbox_error *err)
+{
+	struct probe probe = {.kind = w->kind, .named = true};
+	size_t n = strlen(w->word);
+	const char *reason = err->text;
+	int rc;
+
+	if (!strncmp(reason, w->word, n) && !strncmp(reason + n, ": ", 2))
+		reason += n + 2;
+	snprintf(probe.symbol, sizeof(probe.symbol), "%s", w->name);
+	snprintf(probe.reason, sizeof(probe.reason), "%s", reason);
+	rc = add(w->p, &probe);
+	if (!rc)
+		*err = (struct skbox_error){0};
+	return rc;
+}
+
 int probes_add(struct probes *p, const char *word, struct skbox_error *err)
 {
 	struct wish w = {.p = p, .word = word};
@@ -280,8 +298,10 @@ int probes_add(struct probes *p, const char *word, struct skbox_error *err)
 	if (rc)
 		return rc;
 	if (!w.named)
-		return add_pattern(&w, err);
-	return w.kind == PROBE_TP ? find_tracepoint(&w, err) : find_function(&w, err);
+		rc = add_pattern(&w, err);
+	else
+		rc = w.kind == PROBE_TP ? find_tracepoint(&w, err) : find_function(&w, err);
+	return p->check && (rc == -ENOENT || rc == -EINVAL) ? add_impossible(&w, err) : rc;
 }
 
 static int add_internal(struct probes *p)
@@ -333,17 +353,17 @@ int probes_start(struct probes *p, const struct probe_options *o, struct skbox_e
 	for (size_t i = 0; i < p->n; i++) {
 		struct probe *probe = &p->v[i];
 
-		if (p->exact && probe->internal)
+		if ((p->exact && probe->internal) || *probe->reason)
 			continue;
 		rc = probe_start(p, probe, o);
-		if (rc && probe->named)
+		if (rc && probe->named && !p->check)
 			return error_set(err, rc, 0, "%s cannot be attached: %s",
 					 probe_word(probe, word), probe->reason);
 		attached += !rc && !probe->internal;
 	}
 	for (internal = 0; internal < p->n && !p->v[internal].internal;)
 		internal++;
-	if (!attached)
+	if (!attached && !p->check)
 		return error_set(err, -ENOENT, 0,
 				 "none of %zu probes could be attached; the first: %s: %s",
 				 internal, probe_word(&p->v[0], word), p->v[0].reason);

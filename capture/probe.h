@@ -70,6 +70,7 @@ struct probes {
 	bool exact;                  /* ids end where the kernel frees the data: host.tracking */
 	bool wants_stacks;
 	bool wants_functions;
+	bool check; /* what is wrong with a probe is its reason, and no error of the others */
 	bool has_kprobes;
 	struct probe_body *bodies;
 	size_t n_bodies;

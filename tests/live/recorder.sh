@@ -223,5 +223,9 @@ $record --force -o "$file" -p tp:net:netif_recieve_skb -- true 2>"$work/err"
 equal "a wrong name is an error that knows better" "$? $(grep -c 'tp:net:netif_receive_skb?' "$work/err")" "125 1"
 $record --force -o "$file" -p tp:sched:sched_switch 2>"$work/err"
 equal "a tracepoint without a packet is an error" "$? $(grep -c 'none of its arguments is a packet' "$work/err")" "2 1"
+$record --check -p tp:net:netif_rx -p kprobe:no_such_function >"$work/out" 2>&1
+equal "--check tells of each probe" "$? $(grep -c '^tp:net:netif_rx attaches\|^kprobe:no_such_function does not attach: this kernel has no such function' "$work/out")" "1 2"
+$record --check --json -p tp:net:netif_rx >"$work/out" 2>&1
+equal "--check --json" "$? $(grep -cx '{"probes":\[{"probe":"tp:net:netif_rx","attached":true,"how":"[a-z_]*"}\],"tracking":"[a-z]*"}' "$work/out")" "0 1"
 listed=$($record --list-probes 'tp:net:net*' | grep -c '^tp:net:net')
 verdict "probes are listed" $((listed < 5)) "$listed"
