@@ -404,7 +404,7 @@ static int get_usual(struct decoding *d, uint64_t *missing_of, int only_section)
 
 static int get_columns(struct decoding *d, struct cursor *in, uint64_t *unknown)
 {
-	bool timed = false, seen[COLUMNS_END] = {false};
+	bool timed = false, fields = false, seen[COLUMNS_END] = {false};
 	int ret = 0;
 
 	while (cursor_left(in) && !ret) {
@@ -417,14 +417,15 @@ static int get_columns(struct decoding *d, struct cursor *in, uint64_t *unknown)
 		if (!p || in->is_short)
 			return bad(d->err, "column goes past the end of the block");
 		if (id < COLUMNS_END) {
-			if (seen[id] || id == COLUMN_SHAPES)
-				return bad(d->err, "a column comes twice");
+			if (seen[id] || id == COLUMN_SHAPES || fields)
+				return bad(d->err, "a column comes twice, or too late");
 			seen[id] = true;
 		}
 		if (id == COLUMN_GROUPS || id == COLUMN_BLOBS) {
 			ret = id == COLUMN_GROUPS ? get_groups(d, &col) : get_packets(d, &col);
 			continue;
 		}
+		fields |= id >= 64;
 		if (s >= 0)
 			f = schema_field_of((enum ev_section)s, (unsigned int)(id & 63) + 1);
 		if (!f) {

@@ -9,8 +9,13 @@
 
 enum {
 	SLOTS = 4096,
-	FEW = 255, /* in place of the length of heads: packets_few.c */
 };
+
+/*
+ * What stands behind the lengths. Values are in files: never renumber. 1 to PACKETS_HEAD is the length of
+ * heads that are all stored as differences to another packet, which was done before there was KINDS.
+ */
+enum { PLAIN = 0, KINDS = 254, FEW = 255 };
 
 /* How a byte position is stored. Values are in files: never renumber. */
 enum plane_kind {
@@ -184,7 +189,7 @@ static void put_few(struct buf *out, const struct ev_str *v, const uint32_t *ord
 	for (uint32_t i = 0; i < n; i++)
 		few[i] = &v[order[i]];
 	pays = packets_few_find(few, n, usual, p->values) > 2; /* the column takes that */
-	buf_varint(out, pays ? FEW : 0);
+	buf_varint(out, pays ? FEW : PLAIN);
 	if (pays) {
 		column_put(out, p->values, &(struct column_rows){.n = n}, COLUMN_NONE, s);
 		packets_few_put(out, few, n, usual, p->values);
@@ -210,6 +215,7 @@ int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, 
 		put_few(out, v, order, n, usual, p, s);
 		return out->failed ? -ENOMEM : 0;
 	}
+	buf_varint(out, KINDS);
 	buf_varint(out, head);
 	find_references(v, order, n, p);
 	for (uint32_t i = 0; i < n; i++)
@@ -260,15 +266,33 @@ static int get_plane(struct cursor *c, const struct ev_str *v, uint32_t n, uint3
 	return 0;
 }
 
+/* All positions of all packets as differences, those of packets that stand alone to 0. */
+static int get_differences(struct cursor *c, const struct ev_str *v, uint32_t n, uint32_t head,
+			   const uint64_t *refs)
+{
+	for (uint32_t k = 0; k < head; k++)
+		for (uint32_t i = 0; i < n; i++) {
+			const struct ev_str *b = &v[i - refs[i]];
+
+			if (k < v[i].len)
+				bytes_of(&v[i])[k] =
+					(uint8_t)(cursor_u8(c) +
+						  (refs[i] && k < b->len ? b->p[k] : 0));
+		}
+	return c->is_short ? -EPROTO : 0;
+}
+
 /* The headers; packets and their lengths are in the pool. */
 static int get_heads(struct cursor *c, const struct ev_str *v, uint32_t n, uint32_t head,
-		     const uint64_t *refs)
+		     const uint64_t *refs, bool kinds)
 {
 	int ret = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 		if (refs[i] > i)
 			return -EPROTO;
+	if (!kinds)
+		return get_differences(c, v, n, head, refs);
 	for (uint32_t k = 0; k < head; k++)
 		for (uint32_t i = 0; i < n; i++)
 			if (!refs[i] && k < v[i].len)
@@ -281,7 +305,7 @@ static int get_heads(struct cursor *c, const struct ev_str *v, uint32_t n, uint3
 int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct ev_str *usual,
 		struct packets_scratch *p, struct column_scratch *s)
 {
-	uint64_t n = cursor_varint(c), total = 0, head;
+	uint64_t n = cursor_varint(c), total = 0, how, head;
 	struct column_rows rows = {0};
 	struct ev_str *v;
 	char *memory;
@@ -298,9 +322,11 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct
 			return -EPROTO;
 		total += p->values[i];
 	}
-	head = cursor_varint(c);
+	how = head = cursor_varint(c);
+	if (how == KINDS)
+		head = cursor_varint(c);
 	/* every byte behind the headers is a byte here: no more memory than the input is long */
-	if ((head > PACKETS_HEAD && head != FEW) || total > cursor_left(c) + n * PACKETS_HEAD)
+	if ((head > PACKETS_HEAD && how != FEW) || total > cursor_left(c) + n * PACKETS_HEAD)
 		return -EPROTO;
 	memory = ev_batch_alloc(b, total + 1);
 	v = ev_pool_reserve(&b->blobs, rows.n);
@@ -310,11 +336,11 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct
 		v[i] = (struct ev_str){memory, (uint32_t)p->values[i], i};
 	if (head && column_get(c, p->values, &rows, s))
 		return -EPROTO;
-	if (head == FEW && packets_few_get(c, v, rows.n, usual, p->values))
+	if (how == FEW && packets_few_get(c, v, rows.n, usual, p->values))
 		return -EPROTO;
-	if (head && head != FEW && get_heads(c, v, rows.n, (uint32_t)head, p->values))
+	if (head && how != FEW && get_heads(c, v, rows.n, (uint32_t)head, p->values, how == KINDS))
 		return -EPROTO;
-	for (uint32_t i = 0; i < rows.n && head != FEW; i++) {
+	for (uint32_t i = 0; i < rows.n && how != FEW; i++) {
 		size_t tail = v[i].len > head ? v[i].len - head : 0;
 		const uint8_t *bytes = cursor_take(c, tail);
 
