@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,7 @@ int probe_start_function(struct probes *p, struct probe *probe, const struct pro
 {
 	bool is_return = probe->kind == PROBE_KRETPROBE;
 	uint64_t id = (uint64_t)(probe - p->v);
+	size_t before = p->n_bodies;
 	struct probe_body *body;
 	int rc;
 
@@ -217,6 +219,9 @@ int probe_start_function(struct probes *p, struct probe *probe, const struct pro
 			snprintf(probe->reason, sizeof(probe->reason), "%s", strerror(-rc));
 		return rc;
 	}
+	/* what the kernel counts of a shared program is told of the first probe that it is for */
+	if (p->n_bodies != before)
+		probe->prog_fd = fcntl(body->prog_fd, F_DUPFD_CLOEXEC, 0);
 	probe->how = is_return ? "kretprobe" : "kprobe";
 	return 0;
 }
