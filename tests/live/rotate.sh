@@ -9,6 +9,7 @@ done
 make -s --no-print-directory skbox skbox-capture build/tests/live/blast build/tests/live/stream || exit 1
 record=build/skbox-capture skbox=build/skbox blast=$PWD/build/tests/live/blast stream=$PWD/build/tests/live/stream
 tx=skbox-rot-$$-tx rx=skbox-rot-$$-rx
+port=$((20000 + $$ % 20000)) # another run beside this one has another
 work=$(mktemp -d)
 children=()
 cleanup() {
@@ -33,15 +34,15 @@ for ns in $tx $rx; do ip -n $ns link set lo up; done
 ip -n $tx link set va up && ip -n $rx link set vb up
 ip -n $tx neigh replace 10.73.0.2 lladdr "$(ip -n $rx -br link show vb | awk '{print $3}')" dev va
 # a reader, so that no ICMP error goes back
-ip netns exec $rx "$stream" sink 10.73.0.2 7301 &
+ip netns exec $rx "$stream" sink 10.73.0.2 "$port" &
 children+=($!)
 sleep 0.5
 
 send() { # COUNT: datagrams as a command for --
-	echo ip netns exec $tx "$blast" 10.73.0.2 7301 "$1" 64 4 0 0 random
+	echo ip netns exec $tx "$blast" 10.73.0.2 "$port" "$1" 64 4 0 0 random
 }
 ours() { # INPUT...: events of our packets at the sender's end
-	$skbox print --format single-line -f 'udp dst port 7301' "$@" 2>/dev/null | grep -c 'net:net_dev_start_xmit'
+	$skbox print --format single-line -f "udp dst port $port" "$@" 2>/dev/null | grep -c 'net:net_dev_start_xmit'
 }
 sent_of() { sed -n 's/^sent \([0-9]*\) .*/\1/p' "$1"; }
 numbers() { for file in "$1".[0-9]*; do echo "${file##*.}"; done | sort -n | tr '\n' ' '; }
@@ -68,7 +69,7 @@ done)
 equal "by size: each file is whole, says its number and has an inventory" "$bad" ""
 all=$(ours "$set..")
 equal "by size: FILE.. is one stream" "$all" "$(ours "$set.0..")"
-equal "by size: several inputs are one stream" "$(for n in $(numbers "$set"); do echo "$set.$n"; done | xargs build/skbox print --format single-line -f 'udp dst port 7301' 2>/dev/null | grep -c 'net:net_dev_start_xmit')" "$all"
+equal "by size: several inputs are one stream" "$(for n in $(numbers "$set"); do echo "$set.$n"; done | xargs build/skbox print --format single-line -f "udp dst port $port" 2>/dev/null | grep -c 'net:net_dev_start_xmit')" "$all"
 recorded=0 lost=0
 for file in "$set".*; do
 	read -r r l < <(xmit "$file")
