@@ -14,8 +14,8 @@
 #include "formats/retis_read.h"
 
 enum {
-	BATCH_EVENTS = 4096,
-	BATCH_BYTES = 1024 * 1024,
+	BATCH_EVENTS = 8192,
+	BATCH_BYTES = 8 << 20,
 
 	/* https://www.tcpdump.org/linktypes.html */
 	LINK_ETHERNET = 1,

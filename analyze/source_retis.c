@@ -14,9 +14,9 @@ enum {
 	 * sorted file is a whole series and may be long.
 	 */
 	LINE_MAX_BYTES = 256 * 1024 * 1024,
-	/* When a batch is handed on: enough to spread its cost, few enough to stay in a cache. */
-	BATCH_EVENTS = 4096,
-	BATCH_BYTES = 1024 * 1024,
+	/* When a batch is handed on: with as many events as a block of an event file holds. */
+	BATCH_EVENTS = 8192,
+	BATCH_BYTES = 8 << 20,
 };
 
 struct retis_source {
@@ -159,8 +159,8 @@ static int retis_next(void *self, struct ev_batch *batch, struct skbox_error *er
 		struct skbox_error e = {0};
 
 		rc = take_lines(r, batch, err);
-		/* what there is goes out before a pipe is waited for */
-		if (rc || batch->n)
+		/* what there is goes out before a pipe is waited for; a file gives whole blocks */
+		if (rc || (batch->n && input_size(r->in) < 0))
 			break;
 		if (r->searched > LINE_MAX_BYTES) {
 			if (!r->skipping)
