@@ -10,8 +10,14 @@ struct block_dict *block_dict_new(void)
 {
 	struct block_dict *d = calloc(1, sizeof(*d));
 
-	if (d && !(d->strings = ev_batch_new())) {
-		free(d);
+	if (!d)
+		return NULL;
+	d->strings = ev_batch_new();
+	d->cap_masks =
+		2 * EV_SECTIONS; /* from the start: shapes without a section point there too */
+	d->masks = malloc(d->cap_masks * sizeof(*d->masks));
+	if (!d->strings || !d->masks) {
+		block_dict_free(d);
 		return NULL;
 	}
 	return d;

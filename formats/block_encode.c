@@ -69,7 +69,7 @@ void block_put_shapes(struct buf *out, const struct block_dict *d)
 {
 	buf_varint(out, d->n_shapes);
 	for (uint32_t i = 0; i < d->n_shapes; i++) {
-		const uint64_t *mask = d->shapes[i].n ? d->masks + d->shapes[i].first : NULL;
+		const uint64_t *mask = d->masks + d->shapes[i].first;
 
 		buf_varint(out, d->shapes[i].n);
 		for (uint64_t left = d->shapes[i].sections; left; left &= left - 1) {

@@ -38,7 +38,8 @@ static uint64_t find_trailer(const struct skbx_input *in)
 	return frames >= 2 && table < size ? size - table : 0;
 }
 
-static int read_trailer(const struct skbx_input *in, uint64_t offset, struct skbx_info *info)
+static int read_trailer(const struct skbx_input *in, uint64_t offset, const uint8_t *id,
+			struct skbx_info *info)
 {
 	uint8_t *p = malloc(FRAME_BLOCK_MAX), *data = NULL, *raw = NULL;
 	struct frame_block *b = calloc(1, sizeof(*b));
@@ -55,7 +56,8 @@ static int read_trailer(const struct skbx_input *in, uint64_t offset, struct skb
 	if (!read_at(in, p, n, offset))
 		goto out;
 	header = frame_get_block(b, p, n);
-	if (header <= 0 || b->sum.type != SKBX_TRAILER || b->sum.offset != offset)
+	if (header <= 0 || b->sum.type != SKBX_TRAILER || b->sum.offset != offset ||
+	    memcmp(b->id, id, sizeof(b->id)))
 		goto out;
 	data = malloc(b->sum.bytes + 1);
 	raw = malloc(b->sum.raw_bytes + 1);
@@ -164,8 +166,9 @@ static int walk_blocks(const struct skbx_input *in, struct skbx_info *info, stru
 
 int skbx_info(const struct skbx_input *in, struct skbx_info *info, struct skbox_error *err)
 {
-	uint8_t head[SKBX_HEADER_BYTES];
+	uint8_t head[SKBX_HEADER_BYTES], id[SKBX_ID_BYTES];
 	uint64_t offset;
+	uint16_t version;
 	int ret;
 
 	*info = (struct skbx_info){0};
@@ -179,8 +182,8 @@ int skbx_info(const struct skbx_input *in, struct skbx_info *info, struct skbox_
 		skbx_info_free(info);
 		return error_set(err, -EPROTO, 0, "not an event file");
 	}
-	offset = find_trailer(in);
-	if (offset && !read_trailer(in, offset, info))
+	offset = frame_get_header(head, &version, id) ? 0 : find_trailer(in);
+	if (offset && !read_trailer(in, offset, id, info))
 		return 0;
 	ev_batch_clear(info->inventory);
 	memset(&info->all, 0, sizeof(info->all));

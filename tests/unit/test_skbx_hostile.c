@@ -225,6 +225,38 @@ static void test_packets_of_one_hash(void **state)
 	ev_batch_free(b);
 }
 
+/* What a newer writer adds is passed over, and counted; what is known is read. */
+static void test_newer_writer(void **state)
+{
+	struct frame_block other = {.sum = {.type = 9}};
+	struct frame_block b = {.sum = {.type = SKBX_EVENTS, .events = 1, .seq = 1}};
+	struct buf file = {0}, raw = {0};
+	struct result r;
+
+	frame_put_header(&file, file_id);
+	buf_str(&raw, "whatever this is");
+	forge(&file, 0, &other, &raw);
+	buf_clear(&raw);
+	/* an event with a time, a field of `common` that nobody knows, and a section that nobody knows */
+	buf_put(&raw, "\x01\x01\0\x01\x02\x01", 6);
+	buf_varint(&raw, UINT64_C(1) << 63 | 1);
+	buf_put(&raw, "\x3f\x01", 2);
+	buf_put(&raw, "\x02\x02\0\0", 4);
+	buf_put(&raw, "\x05\x01?", 3);
+	buf_put(&raw, "\x40\x02\0\x0a", 4);
+	buf_put(&raw, "\x7f\x02\0\0", 4);
+	buf_varint(&raw, 63 << 6);
+	buf_put(&raw, "\x03new", 4);
+	forge(&file, 0, &b, &raw);
+	r = read_file(&file, false, NULL);
+	assert_int_equal(r.error, 0);
+	assert_int_equal(r.status.damaged, 0);
+	assert_int_equal(r.events, 1);
+	assert_int_equal(r.status.unknown, 4);
+	buf_free(&file);
+	buf_free(&raw);
+}
+
 /* ---- silent loss ---- */
 
 /* A flipped bit in a file that was not finished is told as well: nothing is lost in silence. */
@@ -366,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_repeated_columns),
 		cmocka_unit_test(test_header_bounds),
 		cmocka_unit_test(test_packets_of_one_hash),
+		cmocka_unit_test(test_newer_writer),
 		cmocka_unit_test(test_unfinished_and_damaged),
 		cmocka_unit_test(test_second_header),
 		cmocka_unit_test(test_cut_and_skipped),
