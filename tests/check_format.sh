@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A second reader, written from formats/FORMAT.md alone, finds in event files what skbox finds: in those
+# A second reader, written after formats/FORMAT.md, finds in event files what skbox finds: in those
 # of testdata/, which readers must know for ever, and in what is written today.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1

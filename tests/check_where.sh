@@ -31,10 +31,12 @@ for file in $retis/current-10[123]/events.json.zst $retis/classic-ovs-111/events
 	zstd -dc "$file" | sed 1d >"$work/piece.$n"
 done
 cat "$work"/piece.* >"$work/all.json"
+pieces=()
 for ((i = 1; i <= n; i++)); do
-	for ((k = 0; k < 9000; k += 500)); do cat "$work/piece.$i"; done
-done >"$work/large.json"
-"$skbox" cut "$work/large.json" -o "$work/blocks.skbx"
+	for ((k = 0; k < 9; k++)); do pieces+=("$work/piece.$i"); done
+done
+cat "${pieces[@]}" >"$work/large.json"
+"$skbox" cut "${pieces[@]}" -o "$work/blocks.skbx" # each input begins a block
 skipped=0
 while IFS= read -r options; do
 	eval "set -- $options"

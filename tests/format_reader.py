@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A second reader of event files, written from formats/FORMAT.md alone: it proves the manual.
+"""A second reader of event files, written after formats/FORMAT.md: it holds the manual against the code.
 
 usage: format_reader.py FILE.skbx <JSON-LINES    compares it with what "skbox json" says
 It reads whole files, and checks every number that the manual gives along the way. Needs zstd(1).
