@@ -124,17 +124,42 @@ static uint64_t cost_of(const uint8_t *p, uint32_t n)
 	return bits;
 }
 
-static bool all_zero(const uint8_t *p, uint32_t n)
+/*
+ * Which positions differ anywhere from the packet that theirs is held against: most do not, and need
+ * no closer look. Eight bytes at a time: this is done for every packet.
+ */
+static void find_changes(const struct ev_str *v, const uint32_t *order, uint32_t n,
+			 const struct packets_scratch *p, uint8_t changed[PACKETS_HEAD])
 {
-	return !n || (!p[0] && !memcmp(p, p + 1, n - 1));
+	uint64_t words[PACKETS_HEAD / 8] = {0}, x, y;
+
+	memset(changed, 0, PACKETS_HEAD);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ev_str *a = &v[order[i]], *b = &v[order[i - p->refs[i]]];
+		uint32_t len = a->len < PACKETS_HEAD ? a->len : PACKETS_HEAD;
+		uint32_t both = b->len < len ? b->len : len, k = 0;
+
+		if (!p->refs[i])
+			continue;
+		for (; k + 8 <= both; k += 8) {
+			memcpy(&x, a->p + k, 8);
+			memcpy(&y, b->p + k, 8);
+			words[k / 8] |= x ^ y;
+		}
+		for (; k < len; k++)
+			changed[k] |= (uint8_t)(a->p[k] ^ (k < both ? b->p[k] : 0));
+	}
+	for (uint32_t k = 0; k < PACKETS_HEAD; k++)
+		changed[k] |= ((const uint8_t *)words)[k];
 }
 
-/* Position k of the packets that are held against another. */
+/* Position k of the packets that are held against another, where it is not the same in all of them. */
 static void put_plane(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
 		      uint32_t k, const struct packets_scratch *p)
 {
 	uint8_t *ref = p->plane, *prev = ref + n, *raw = prev + n, *best = ref;
 	enum plane_kind kind = PLANE_REF;
+	uint64_t cost, other;
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -148,21 +173,16 @@ static void put_plane(struct buf *out, const struct ev_str *v, const uint32_t *o
 		prev[count] = (uint8_t)(a->p[k] - (k < before->len ? before->p[k] : 0));
 		ref[count++] = (uint8_t)(a->p[k] - (k < b->len ? b->p[k] : 0));
 	}
-	if (all_zero(ref, count)) {
-		kind = PLANE_SAME;
-		count = 0;
-	} else {
-		uint64_t cost = cost_of(ref, count), other = cost_of(prev, count);
-
-		if (other < cost) {
-			cost = other;
-			kind = PLANE_PREV;
-			best = prev;
-		}
-		if (cost_of(raw, count) < cost) {
-			kind = PLANE_RAW;
-			best = raw;
-		}
+	cost = cost_of(ref, count);
+	other = cost_of(prev, count);
+	if (other < cost) {
+		cost = other;
+		kind = PLANE_PREV;
+		best = prev;
+	}
+	if (cost_of(raw, count) < cost) {
+		kind = PLANE_RAW;
+		best = raw;
 	}
 	buf_u8(out, (uint8_t)kind);
 	buf_put(out, best, count);
@@ -204,6 +224,7 @@ int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, 
 {
 	const struct column_rows rows = {.n = n};
 	const uint32_t head = PACKETS_HEAD;
+	uint8_t changed[PACKETS_HEAD];
 
 	if (reserve(p, n))
 		return -ENOMEM;
@@ -224,8 +245,12 @@ int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, 
 	for (uint32_t k = 0; k < head; k++)
 		put_own(out, v, order, n, k, p);
 	column_cut(s, out->len);
+	find_changes(v, order, n, p, changed);
 	for (uint32_t k = 0; k < head; k++) {
-		put_plane(out, v, order, n, k, p);
+		if (changed[k])
+			put_plane(out, v, order, n, k, p);
+		else
+			buf_u8(out, PLANE_SAME);
 		column_cut(s, out->len);
 	}
 	for (uint32_t i = 0; i < n; i++)
