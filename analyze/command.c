@@ -76,3 +76,12 @@ int command_version(void)
 		   pcap_lib_version(), ZSTD_versionString(), zlibVersion());
 	return terminal_close(&out) ? EXIT_FAILED : EXIT_DONE;
 }
+
+char *const *command_inputs(int n, char *const *named, int *count)
+{
+	static char standard[] = "-";
+	static char *const one[] = {standard};
+
+	*count = n ? n : 1;
+	return n ? named : one;
+}

@@ -42,6 +42,9 @@ const struct command *command_find(const char *name); /* NULL: there is none */
  */
 int command_options(const struct command *c, int argc, char **argv, void *config, int *rest);
 
+/* The n inputs that were named, or standard input where none was; *count: how many. */
+char *const *command_inputs(int n, char *const *named, int *count);
+
 int command_help(const struct command *c); /* NULL: of all commands */
 int command_version(void);
 

@@ -301,21 +301,17 @@ static int info_all(const struct info_config *c, char *const *inputs, int n)
 
 static int info_run(int argc, char **argv)
 {
-	static char standard[] = "-", *const one[] = {standard};
 	const struct info none = {0};
 	struct info_config c = {0};
 	struct fail_if_value values[VALUES];
 	int rest, rc = command_options(&command_info, argc, argv, &c, &rest);
-	char *const *inputs = argv + rest;
-	int n = argc - rest;
+	char *const *inputs;
+	int n;
 
 	fill_values(&none, values);
 	if (rc >= 0)
 		goto out;
-	if (n == 0) {
-		inputs = one;
-		n = 1;
-	}
+	inputs = command_inputs(argc - rest, argv + rest, &n);
 	rc = fail_if_valid(&c.fail_if, values, VALUES) ? info_all(&c, inputs, n) : EXIT_FAILED;
 out:
 	option_list_free(&c.fail_if);
