@@ -36,10 +36,10 @@ ANALYZE_LIBS := $(FORMATS_LIBS) -lyaml -lz -lm
 CAPTURE_LIBS := $(ANALYZE_LIBS) -lbpf -lelf
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
-FORMATS_OBJ := $(call objs,formats/*.c)
+FORMATS_OBJ := $(call objs,formats/*.c formats/*/*.c)
 CLI_OBJ := $(call objs,cli/*.c)
-ANALYZE_OBJ := $(call objs,analyze/*.c)
-CAPTURE_OBJ := $(call objs,capture/*.c)
+ANALYZE_OBJ := $(call objs,analyze/*.c analyze/*/*.c)
+CAPTURE_OBJ := $(call objs,capture/*.c capture/*/*.c)
 BPF_SKEL := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -69,7 +69,7 @@ $(B)/obj/%.o: %.c
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # the profiles are part of the program
-$(B)/obj/capture/profile_builtin.o: $(wildcard profiles/*.yaml)
+$(B)/obj/capture/config/profile_builtin.o: $(wildcard profiles/*.yaml)
 
 # BPF: the skeletons come before the recorder's objects
 # Debian keeps asm/ in a folder of the machine's triplet, which the bpf target does not search

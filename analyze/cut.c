@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "analyze/command.h"
-#include "analyze/filter.h"
+#include "analyze/filter/filter.h"
 #include "analyze/output.h"
-#include "analyze/source.h"
+#include "analyze/source/source.h"
 #include "cli/terminal.h"
 
 struct cut_config {

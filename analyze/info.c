@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "analyze/command.h"
-#include "analyze/fail_if.h"
-#include "analyze/filter.h"
-#include "analyze/input.h"
-#include "analyze/source.h"
+#include "analyze/filter/fail_if.h"
+#include "analyze/filter/filter.h"
+#include "analyze/source/input.h"
+#include "analyze/source/source.h"
 #include "cli/terminal.h"
-#include "formats/skbx.h"
+#include "formats/skbx/skbx.h"
 
 /* Probes that are told apart; a recording has some hundred at most. */
 enum { PROBES_MAX = 4096 };

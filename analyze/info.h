@@ -8,7 +8,7 @@
 
 #include "formats/buf.h"
 #include "formats/event.h"
-#include "formats/skbx.h"
+#include "formats/skbx/skbx.h"
 
 /* Strings are borrowed from info.rows. */
 struct info_probe {

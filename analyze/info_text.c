@@ -5,7 +5,7 @@
 #include "analyze/info.h"
 #include "formats/json.h"
 #include "formats/schema.h"
-#include "formats/text.h"
+#include "formats/text/text.h"
 
 enum { NS_PER_SECOND = 1000000000 };
 

@@ -4,14 +4,14 @@
 #include <string.h>
 
 #include "analyze/command.h"
-#include "analyze/fields_table.h"
-#include "analyze/filter.h"
-#include "analyze/source.h"
+#include "analyze/filter/fields_table.h"
+#include "analyze/filter/filter.h"
+#include "analyze/source/source.h"
 #include "cli/terminal.h"
-#include "formats/flowd_json.h"
+#include "formats/sock/flowd_json.h"
 #include "formats/json_event.h"
-#include "formats/retis_write.h"
-#include "formats/sockdiag.h"
+#include "formats/retis/retis_write.h"
+#include "formats/sock/sockdiag.h"
 
 enum shape { SHAPE_SKBOX, SHAPE_RETIS, SHAPE_RETIS_1_6, SHAPE_RETIS_CLASSIC, SHAPE_FLOWD };
 

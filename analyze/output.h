@@ -12,7 +12,7 @@
 #include "formats/buf.h"
 #include "formats/error.h"
 #include "formats/event.h"
-#include "formats/skbx.h"
+#include "formats/skbx/skbx.h"
 
 struct output {
 	int fd;

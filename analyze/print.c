@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* skbox print: events as text, in the order of the input. */
 #include "analyze/command.h"
-#include "analyze/fields_table.h"
-#include "analyze/filter.h"
+#include "analyze/filter/fields_table.h"
+#include "analyze/filter/filter.h"
 #include "analyze/render.h"
-#include "analyze/source.h"
+#include "analyze/source/source.h"
 
 struct print_config {
 	const char *fields;

@@ -8,7 +8,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "formats/event.h"
-#include "formats/text.h"
+#include "formats/text/text.h"
 
 /* What the options fill; zeroed: multi-line, classic. */
 struct render_options {

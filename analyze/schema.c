@@ -3,7 +3,7 @@
 #include "formats/schema.h"
 
 #include "analyze/command.h"
-#include "analyze/fields.h"
+#include "analyze/filter/fields.h"
 #include "cli/terminal.h"
 #include "formats/json.h"
 

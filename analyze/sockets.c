@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "analyze/command.h"
-#include "analyze/filter.h"
-#include "analyze/source.h"
+#include "analyze/filter/filter.h"
+#include "analyze/source/source.h"
 #include "cli/terminal.h"
-#include "formats/sock_ss.h"
-#include "formats/text.h"
+#include "formats/sock/sock_ss.h"
+#include "formats/text/text.h"
 
 enum {
 	/* Sockets that are told apart; more are left out, with a note: some 700 bytes are kept of each. */

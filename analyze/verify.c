@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "analyze/command.h"
-#include "analyze/fail_if.h"
-#include "analyze/source.h"
+#include "analyze/filter/fail_if.h"
+#include "analyze/source/source.h"
 #include "cli/terminal.h"
 #include "formats/json.h"
-#include "formats/text.h"
+#include "formats/text/text.h"
 
 struct verify_config {
 	bool json;

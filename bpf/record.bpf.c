@@ -2,7 +2,7 @@
 /*
  * Templates of the recording programs. The recorder loads one of each kind through libbpf, which
  * adapts it to the running kernel, and clones the result for every probe with constants of its own
- * (capture/probe.c). Kernels from 5.8 on.
+ * (capture/probe/probe.c). Kernels from 5.8 on.
  */
 #include <stdbool.h>
 #include <stddef.h>

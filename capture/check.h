@@ -3,7 +3,7 @@
 #ifndef CAPTURE_CHECK_H
 #define CAPTURE_CHECK_H
 
-#include "capture/probe.h"
+#include "capture/probe/probe.h"
 
 /*
  * Prints a line a probe to standard output, or one JSON object. p was planned with p->check and

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "capture/probe.h"
+#include "capture/probe/probe.h"
 #include "formats/error.h"
 
 /* Of a probe's program: in all windows, and what the kernel said when the last one opened. */

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "capture/check.h"
-#include "capture/config.h"
-#include "capture/plan.h"
+#include "capture/config/config.h"
+#include "capture/probe/plan.h"
 #include "capture/recorder.h"
 #include "cli/terminal.h"
 

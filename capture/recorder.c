@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/inventory.h"
+#include "capture/file/inventory.h"
 #include "cli/terminal.h"
 
 enum {

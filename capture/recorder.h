@@ -7,16 +7,16 @@
 #include <stdint.h>
 
 #include "capture/command.h"
-#include "capture/config.h"
-#include "capture/convert.h"
+#include "capture/config/config.h"
+#include "capture/file/convert.h"
 #include "capture/cost.h"
-#include "capture/dropname.h"
-#include "capture/netns.h"
-#include "capture/output.h"
-#include "capture/plan.h"
-#include "capture/probe.h"
+#include "capture/probe/dropname.h"
+#include "capture/sock/netns.h"
+#include "capture/file/output.h"
+#include "capture/probe/plan.h"
+#include "capture/probe/probe.h"
 #include "capture/ring.h"
-#include "capture/sock_dump.h"
+#include "capture/sock/sock_dump.h"
 #include "capture/stack.h"
 
 struct recorder {

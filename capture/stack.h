@@ -3,7 +3,7 @@
 #ifndef CAPTURE_STACK_H
 #define CAPTURE_STACK_H
 
-#include "capture/kallsyms.h"
+#include "capture/probe/kallsyms.h"
 #include "formats/event.h"
 
 struct stack {

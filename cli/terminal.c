@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "formats/text.h"
+#include "formats/text/text.h"
 
 /* Longest message; what is longer is cut. */
 enum { MESSAGE_MAX = 2048 };

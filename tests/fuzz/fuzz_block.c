@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
-#include "formats/block.h"
-#include "formats/text.h"
+#include "formats/skbx/block.h"
+#include "formats/text/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

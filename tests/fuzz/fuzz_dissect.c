@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Any bytes are a packet of any link type. The first byte chooses how they are shown. */
-#include "formats/dissect.h"
+#include "formats/dissect/dissect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

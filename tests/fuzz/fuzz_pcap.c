@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "formats/pcap_read.h"
-#include "formats/pcapng_record.h"
+#include "formats/pcap/pcap_read.h"
+#include "formats/pcap/pcapng_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

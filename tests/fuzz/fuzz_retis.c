@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/retis_read.h"
-#include "formats/text.h"
+#include "formats/retis/retis_read.h"
+#include "formats/text/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

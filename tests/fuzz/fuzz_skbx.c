@@ -7,9 +7,9 @@
 #include <string.h>
 #include <zstd.h>
 
-#include "formats/skbx.h"
-#include "formats/skbx_frame.h"
-#include "formats/text.h"
+#include "formats/skbx/skbx.h"
+#include "formats/skbx/skbx_frame.h"
+#include "formats/text/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

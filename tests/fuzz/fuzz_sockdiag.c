@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Any bytes are a message of the kernel about a socket, and what comes of it can be shown. */
-#include "formats/flowd_json.h"
-#include "formats/sock_ss.h"
-#include "formats/sockdiag.h"
-#include "formats/text_sock.h"
+#include "formats/sock/flowd_json.h"
+#include "formats/sock/sock_ss.h"
+#include "formats/sock/sockdiag.h"
+#include "formats/text/text_sock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

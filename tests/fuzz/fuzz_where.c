@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/fields_table.h"
-#include "analyze/filter_time.h"
-#include "analyze/where.h"
+#include "analyze/filter/fields_table.h"
+#include "analyze/filter/filter_time.h"
+#include "analyze/filter/where.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

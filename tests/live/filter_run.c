@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "bpf/event.h"
-#include "capture/filter_load.h"
+#include "capture/filter/filter_load.h"
 #include "tests/unit/filter_packets.h"
 
 /* libpcap's instruction has the name of the kernel's */

@@ -17,13 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/netlink.h"
-#include "capture/netns.h"
-#include "capture/sock_dump.h"
-#include "formats/flowd_json.h"
+#include "capture/sock/netlink.h"
+#include "capture/sock/netns.h"
+#include "capture/sock/sock_dump.h"
+#include "formats/sock/flowd_json.h"
 #include "formats/schema.h"
-#include "formats/sock_ss.h"
-#include "formats/text_sock.h"
+#include "formats/sock/sock_ss.h"
+#include "formats/text/text_sock.h"
 
 static struct netns ns;
 static struct buf out;

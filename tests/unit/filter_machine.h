@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture/filter_code.h"
+#include "capture/filter/filter_code.h"
 
 struct machine_region {
 	uint64_t at;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "formats/buf.h"
-#include "formats/skbx.h"
+#include "formats/skbx/skbx.h"
 
 /* The sanitizers have a malloc() of their own. */
 #if defined(__SANITIZE_ADDRESS__)

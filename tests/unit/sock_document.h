@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "formats/flowd_json.h"
-#include "formats/sock_ss.h"
-#include "formats/sockdiag.h"
+#include "formats/sock/flowd_json.h"
+#include "formats/sock/sock_ss.h"
+#include "formats/sock/sockdiag.h"
 #include "tests/unit/sock_message.h"
 
 #define DOCUMENT "testdata/flowd/snapshot.json"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* inet_diag messages for tests, with offsets of their own: not those of formats/sockdiag.c. */
+/* inet_diag messages for tests, with offsets of their own: not those of formats/sock/sockdiag.c. */
 #ifndef TESTS_SOCK_MESSAGE_H
 #define TESTS_SOCK_MESSAGE_H
 

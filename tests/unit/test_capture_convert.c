@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "capture/convert.c"
-#include "capture/dropname.c"
+#include "capture/file/convert.c"
+#include "capture/probe/dropname.c"
 #include "capture/facts.c"
 
 /* ---- a kernel's enums, for the functions of libbpf that dropname.c calls ---- */

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "formats/retis_read.h"
-#include "formats/text.h"
+#include "formats/retis/retis_read.h"
+#include "formats/text/text.h"
 #include "tests/unit/testdata.h"
 
 static const struct {

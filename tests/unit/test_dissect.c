@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "formats/dissect.h"
+#include "formats/dissect/dissect.h"
 
 #define VECTORS "testdata/retis/packets.txt"
 enum { VECTOR_BYTES = 4096, VECTORS_MIN = 64 };

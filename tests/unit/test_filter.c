@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyze/filter.h"
+#include "analyze/filter/filter.h"
 #include "cli/terminal.h"
 
 enum { LINK_SLL = 113, LINK_NULL = 0, LINK_LOOP = 108, LINK_UNKNOWN = 147, AF_4 = 2, AF_6 = 10 };

@@ -10,15 +10,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "capture/filter_cbpf.h"
+#include "capture/filter/filter_cbpf.h"
 
 /* libpcap's instruction has the name of the kernel's */
 #define bpf_insn pcap_insn
 #include <pcap/pcap.h>
 #undef bpf_insn
 
-#include "capture/filter_cbpf.c"
-#include "capture/filter_code.c"
+#include "capture/filter/filter_cbpf.c"
+#include "capture/filter/filter_code.c"
 #include "tests/unit/filter_machine.h"
 #include "tests/unit/filter_packets.h"
 

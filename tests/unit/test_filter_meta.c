@@ -12,10 +12,10 @@
 #include <errno.h>
 #include <cmocka.h>
 
-#include "capture/filter_btf.c"
-#include "capture/filter_code.c"
-#include "capture/filter_meta.c"
-#include "capture/filter_meta_code.c"
+#include "capture/filter/filter_btf.c"
+#include "capture/filter/filter_code.c"
+#include "capture/filter/filter_meta.c"
+#include "capture/filter/filter_meta_code.c"
 #include "tests/unit/filter_machine.h"
 
 /* The memory that the types below describe. */

@@ -10,9 +10,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "analyze/filter_time.h"
-#include "analyze/journey.h"
-#include "analyze/journey_spool.h"
+#include "analyze/filter/filter_time.h"
+#include "analyze/sort/journey.h"
+#include "analyze/sort/journey_spool.h"
 #include "cli/terminal.h"
 
 static struct journey_key key(uint64_t i)

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyze/pcap_order.h"
-#include "formats/pcap_read.h"
-#include "formats/pcapng_record.h"
-#include "formats/pcapng_write.h"
+#include "analyze/pcap/pcap_order.h"
+#include "formats/pcap/pcap_read.h"
+#include "formats/pcap/pcapng_record.h"
+#include "formats/pcap/pcapng_write.h"
 #include "formats/schema.h"
 
 static uint64_t state = 88172645463325252u;

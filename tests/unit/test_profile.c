@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "capture/profile.c"
-#include "capture/profile_builtin.c"
-#include "capture/profile_find.c"
+#include "capture/config/profile.c"
+#include "capture/config/profile_builtin.c"
+#include "capture/config/profile_find.c"
 
 struct options {
 	const char *filter, *collect;

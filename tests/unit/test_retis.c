@@ -8,8 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "formats/retis_keys.h"
-#include "formats/retis_read.h"
+#include "formats/retis/retis_keys.h"
+#include "formats/retis/retis_read.h"
 #include "tests/unit/testdata.h"
 
 /* ---- single lines ---- */

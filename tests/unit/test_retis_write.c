@@ -9,10 +9,10 @@
 
 #include "formats/json.h"
 #include "formats/json_event.h"
-#include "formats/retis_check.h"
-#include "formats/retis_frame.h"
-#include "formats/retis_read.h"
-#include "formats/retis_write.h"
+#include "formats/retis/retis_check.h"
+#include "formats/retis/retis_frame.h"
+#include "formats/retis/retis_read.h"
+#include "formats/retis/retis_write.h"
 #include "formats/schema.h"
 #include "tests/unit/testdata.h"
 

@@ -11,9 +11,9 @@
 
 #include "formats/buf.h"
 #include "formats/schema.h"
-#include "formats/skbx.h"
-#include "formats/skbx_frame.h"
-#include "formats/skbx_index.h"
+#include "formats/skbx/skbx.h"
+#include "formats/skbx/skbx_frame.h"
+#include "formats/skbx/skbx_index.h"
 #include <zstd.h>
 
 static uint64_t seed;

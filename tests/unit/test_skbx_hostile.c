@@ -12,8 +12,8 @@
 #include <zstd.h>
 
 #include "formats/schema.h"
-#include "formats/skbx.h"
-#include "formats/skbx_frame.h"
+#include "formats/skbx/skbx.h"
+#include "formats/skbx/skbx_frame.h"
 #include "tests/unit/skbx_memory.h"
 
 /* ---- forging ---- */

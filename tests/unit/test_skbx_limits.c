@@ -11,8 +11,8 @@
 #include <cmocka.h>
 #include <malloc.h>
 
-#include "formats/skbx.h"
-#include "formats/skbx_frame.h"
+#include "formats/skbx/skbx.h"
+#include "formats/skbx/skbx_frame.h"
 #include "tests/unit/skbx_memory.h"
 
 #if COUNTS_MEMORY

@@ -19,9 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/netlink.c"
-#include "capture/sock_dump.h"
-#include "capture/sock_dump_cgroup.c"
+#include "capture/sock/netlink.c"
+#include "capture/sock/sock_dump.h"
+#include "capture/sock/sock_dump_cgroup.c"
 
 static ssize_t fake_recv(int fd, void *buf, size_t size, int flags);
 static int fake_request(int fd, uint16_t type, uint16_t flags, uint32_t seq, const void *p,
@@ -31,7 +31,7 @@ static int fake_clock(clockid_t id, struct timespec *t);
 #define netlink_recv    fake_recv
 #define netlink_request fake_request
 #define clock_gettime   fake_clock
-#include "capture/sock_dump.c"
+#include "capture/sock/sock_dump.c"
 #undef clock_gettime
 
 #include "tests/unit/sock_message.h"

@@ -2,7 +2,7 @@
 /* What the renderings make of socket snapshots: the line of ss, the text of print, the document of flowd. */
 #include "tests/unit/sock_document.h"
 
-#include "formats/text_sock.h"
+#include "formats/text/text_sock.h"
 
 static void document_comes_back(void **state)
 {

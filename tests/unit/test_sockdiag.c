@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "formats/schema.h"
-#include "formats/sockdiag.h"
+#include "formats/sock/sockdiag.h"
 #include "tests/unit/sock_document.h"
 
 /* A field is there when the kernel's bytes reach to its end, and has the value of its own bytes. */

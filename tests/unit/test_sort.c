@@ -7,10 +7,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyze/sort.h"
-#include "formats/retis_read.h"
-#include "formats/retis_write.h"
-#include "formats/text.h"
+#include "analyze/sort/sort.h"
+#include "formats/retis/retis_read.h"
+#include "formats/retis/retis_write.h"
+#include "formats/text/text.h"
 #include "tests/unit/testdata.h"
 
 struct sink {

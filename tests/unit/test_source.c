@@ -15,9 +15,9 @@
 #include <zlib.h>
 
 #include "analyze/output.h"
-#include "analyze/source.h"
+#include "analyze/source/source.h"
 #include "cli/terminal.h"
-#include "formats/text.h"
+#include "formats/text/text.h"
 #include "tests/unit/testdata.h"
 
 static char folder[] = "/tmp/skbox-test-source-XXXXXX";

@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "analyze/fail_if.h"
-#include "analyze/stats.h"
+#include "analyze/filter/fail_if.h"
+#include "analyze/stats/stats.h"
 
 static uint64_t state = 88172645463325252u;
 

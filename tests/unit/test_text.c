@@ -13,8 +13,8 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "formats/retis_read.h"
-#include "formats/text.h"
+#include "formats/retis/retis_read.h"
+#include "formats/text/text.h"
 
 static const char *const case_files[] = {"testdata/retis/document.txt",
 					 "testdata/retis/events.txt"};

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyze/fields.h"
-#include "analyze/where.h"
-#include "formats/skbx.h"
+#include "analyze/filter/fields.h"
+#include "analyze/filter/where.h"
+#include "formats/skbx/skbx.h"
 
 /* 10.0.0.1.40000 > 10.0.0.2.443, TCP SYN, 4 bytes of payload */
 static const uint8_t tcp[] = {0x45, 0,    0,    44, 0x12, 0x34, 0x40, 0,   64,  6,    0,

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "analyze/source/source.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyze/source/input.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "formats/pcap/pcap_read.h"
+#include "formats/retis/retis_read.h"
+
+enum {
+	/* Places of damage that are told for an input; the rest is only counted. */
+	TOLD_MAX = 20,
+	/* Rotated files of one set at most: a chain of names must end. */
+	SPLIT_MAX = 1000000,
+	/* Looked at for a whole line before the format is called unknown. */
+	RECOGNIZE_BYTES = 64 * 1024,
+};
+
+struct source {
+	struct source_options options;
+	struct source_status status;
+	char *const *inputs;
+	size_t n, next; /* inputs[next] comes next */
+
+	/* the rotated set being read, "F.." */
+	char *split_base; /* path without the number; NULL: none */
+	uint32_t split_next;
+	bool split_checked; /* the first file's startup said that it belongs to a set */
+
+	struct input *in;
+	const struct source_format *format;
+	void *self;
+	uint64_t told, bytes_before;
+	struct ev_batch *batch;
+	struct terminal_progress progress;
+};
+
+void source_damage(struct source *s, const struct skbox_error *what)
+{
+	s->status.damaged++;
+	if (s->options.damage) {
+		s->options.damage(s->options.ctx, what, s->format->unit);
+		return;
+	}
+	if (++s->told <= TOLD_MAX)
+		terminal_report(input_name(s->in), what, s->format->unit);
+	else if (s->told == TOLD_MAX + 1)
+		terminal_error("%s: more is damaged, only counted from here on", input_name(s->in));
+}
+
+struct source_status *source_counters(struct source *s)
+{
+	return &s->status;
+}
+
+const struct source_options *source_options(const struct source *s)
+{
+	return &s->options;
+}
+
+const struct source_status *source_status(const struct source *s)
+{
+	return &s->status;
+}
+
+/*
+ * The lowest number N of which there is a file "BASEN", where base ends with a dot: of a set whose
+ * oldest files were removed. False: none.
+ */
+static bool split_lowest(const char *base, uint32_t *id)
+{
+	const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
+	char *path = slash ? strndup(base, (size_t)(slash - base) + 1) : strdup(".");
+	DIR *dir = path ? opendir(path) : NULL;
+	const struct dirent *e;
+	uint64_t lowest = UINT64_MAX, v;
+
+	while (dir && (e = readdir(dir)))
+		if (strncmp(e->d_name, name, strlen(name)) == 0 &&
+		    options_number(e->d_name + strlen(name), &v) && v < lowest && v < SPLIT_MAX)
+			lowest = v;
+	if (dir)
+		closedir(dir);
+	free(path);
+	*id = (uint32_t)lowest;
+	return lowest != UINT64_MAX;
+}
+
+/* "retis.data.3.." is a set: its base "retis.data." and 3; "retis.data..": from the lowest on. */
+static bool split_parse(const char *path, char **base, uint32_t *id)
+{
+	size_t len = strlen(path), end = len - 2, begin;
+	uint64_t v = 0;
+
+	if (len < 3 || strcmp(path + end, "..") != 0)
+		return false;
+	if (path[end - 1] < '0' || path[end - 1] > '9') {
+		*base = path[end - 1] == '/' ? NULL : strndup(path, end + 1);
+		if (*base && split_lowest(*base, id))
+			return true;
+		free(*base);
+		*base = NULL;
+		return false;
+	}
+	for (begin = end; begin && path[begin - 1] >= '0' && path[begin - 1] <= '9'; begin--)
+		;
+	if (begin == end || !begin || path[begin - 1] != '.' || end - begin > 7)
+		return false;
+	for (size_t i = begin; i < end; i++)
+		v = v * 10 + (uint64_t)(path[i] - '0');
+	*base = strndup(path, begin);
+	*id = (uint32_t)v;
+	return *base != NULL;
+}
+
+static void close_input(struct source *s)
+{
+	if (s->in)
+		s->bytes_before += input_raw_bytes(s->in);
+	if (s->format)
+		s->format->close(s->self);
+	input_close(s->in);
+	s->format = NULL;
+	s->self = NULL;
+	s->in = NULL;
+}
+
+/* Which format the input is in. */
+static const struct source_format *recognize(struct input *in, struct skbox_error *err)
+{
+	const uint8_t *p;
+	size_t len;
+	int rc;
+
+	p = input_head(in, &len);
+	if (skbx_recognize(p, len))
+		return &source_skbx;
+	if (input_decompress(in, err) < 0)
+		return NULL;
+	do {
+		p = input_bytes(in, &len);
+		if (len >= 4 && pcap_recognize(p, len))
+			return &source_pcap;
+		if (len && retis_recognize((const char *)p, len))
+			return &source_retis;
+		rc = len < RECOGNIZE_BYTES ? input_more(in, err) : 0;
+	} while (rc > 0);
+	if (rc < 0)
+		return NULL;
+	if (len == 0)
+		error_set(err, -ENODATA, 0, "is empty");
+	else
+		error_set(err, -EPROTO, 0,
+			  "is neither an event file, nor Retis JSON, nor a packet file");
+	return NULL;
+}
+
+static int open_input(struct source *s, const char *path)
+{
+	struct skbox_error err = {0};
+	int rc = input_open(&s->in, path, &err);
+
+	s->told = 0;
+	s->status.sorted = false;
+	if (rc < 0) {
+		terminal_report(path, &err, NULL);
+		return rc;
+	}
+	s->format = recognize(s->in, &err);
+	if (s->format) {
+		rc = s->format->open(s, s->in, &s->self, &err);
+		if (rc == 0)
+			return 0;
+		s->format = NULL;
+	}
+	terminal_report(input_name(s->in), &err, NULL);
+	input_close(s->in);
+	s->in = NULL;
+	return err.code ? err.code : -EPROTO;
+}
+
+/* Opens the next file of a rotated set: 1; 0 when the set has ended. */
+static int open_split(struct source *s)
+{
+	char *path = NULL;
+	int rc = 0;
+
+	if (!s->split_checked)
+		terminal_error(
+			"%s%u: does not say that it is part of a set; its followers are left out",
+			s->split_base, s->split_next - 1);
+	else if (s->split_next < SPLIT_MAX &&
+		 asprintf(&path, "%s%u", s->split_base, s->split_next) > 0) {
+		if (access(path, F_OK) == 0) {
+			s->split_next++;
+			rc = open_input(s, path);
+			rc = rc < 0 ? rc : 1;
+		}
+		free(path);
+	}
+	if (rc == 0) {
+		free(s->split_base);
+		s->split_base = NULL;
+	}
+	return rc;
+}
+
+/* The next input: 1; 0 when there is none. */
+static int open_next(struct source *s)
+{
+	const char *word;
+	int rc;
+
+	if (s->split_base) {
+		rc = open_split(s);
+		if (rc)
+			return rc;
+	}
+	if (s->next >= s->n && !(s->n == 0 && s->next == 0))
+		return 0;
+	word = s->n ? s->inputs[s->next] : "-";
+	s->next++;
+	if (access(word, F_OK) != 0 && split_parse(word, &s->split_base, &s->split_next)) {
+		char *path = NULL;
+
+		s->split_checked = false;
+		if (asprintf(&path, "%s%u", s->split_base, s->split_next++) < 0)
+			return -ENOMEM;
+		rc = open_input(s, path);
+		free(path);
+	} else {
+		rc = open_input(s, word);
+	}
+	return rc < 0 ? rc : 1;
+}
+
+/* Whether the words name files that are there, before anything is put out. */
+static int check_inputs(const struct source *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const char *word = s->inputs[i];
+		char *base = NULL;
+		uint32_t id;
+
+		if (strcmp(word, "-") == 0 || access(word, R_OK) == 0)
+			continue;
+		if (errno == ENOENT && split_parse(word, &base, &id)) {
+			free(base);
+			continue;
+		}
+		terminal_error("%s: cannot open: %s", word, strerror(errno));
+		return -errno;
+	}
+	if (isatty(STDIN_FILENO) && s->n == 0) {
+		terminal_error("no input: name a file, or pipe one in");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Bytes of all inputs; 0 when one of them does not tell. */
+static uint64_t total_size(const struct source *s)
+{
+	uint64_t total = 0;
+	struct stat st;
+
+	if (s->n <= 1)
+		return s->in && input_size(s->in) > 0 ? (uint64_t)input_size(s->in) : 0;
+	for (size_t i = 0; i < s->n; i++) {
+		if (stat(s->inputs[i], &st) != 0 || !S_ISREG(st.st_mode))
+			return 0;
+		total += (uint64_t)st.st_size;
+	}
+	return total;
+}
+
+static bool same_file(const char *path, const struct stat *file)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(path, &st))
+		return false;
+	return S_ISREG(st.st_mode) && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+/* Whether the file is one of the rotated set that begins with "F..". */
+static bool in_split(const char *word, const struct stat *file)
+{
+	char *base = NULL, *path;
+	bool found = false, there = true;
+	uint32_t id;
+
+	if (!split_parse(word, &base, &id))
+		return false;
+	for (; there && !found && id < SPLIT_MAX; id++) {
+		if (asprintf(&path, "%s%u", base, id) < 0)
+			break;
+		there = access(path, F_OK) == 0;
+		found = same_file(path, file);
+		free(path);
+	}
+	free(base);
+	return found;
+}
+
+bool source_reads(const struct source *s, const char *path)
+{
+	struct stat file;
+	bool found = false;
+
+	if (strcmp(path, "-") == 0 || stat(path, &file))
+		return false;
+	if (!s->n)
+		found = same_file("-", &file);
+	for (size_t i = 0; i < s->n && !found; i++)
+		found = same_file(s->inputs[i], &file) || in_split(s->inputs[i], &file);
+	if (found)
+		terminal_error("%s: is an input; name another file for the output", path);
+	return found;
+}
+
+int source_open(struct source **result, const struct source_options *options, char *const *inputs,
+		size_t n)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	int rc = -ENOMEM;
+
+	*result = NULL;
+	if (!s || !(s->batch = ev_batch_new())) {
+		terminal_error("out of memory");
+		goto fail;
+	}
+	if (options)
+		s->options = *options;
+	s->inputs = inputs;
+	s->n = n;
+	rc = check_inputs(s);
+	if (rc == 0)
+		rc = open_next(s);
+	if (rc < 0)
+		goto fail;
+	if (s->options.progress)
+		terminal_progress_start(&s->progress, total_size(s));
+	*result = s;
+	return 0;
+fail:
+	source_close(s);
+	return rc;
+}
+
+/* A set goes on only behind a file whose startup says its number. */
+static void check_split(struct source *s)
+{
+	const struct ev_rows *rows = &s->batch->sec[EV_startup];
+
+	if (s->split_checked || !s->split_base || !rows->n)
+		return;
+	s->split_checked = EV_HAS((const struct ev_startup *)rows->p, startup, split_id) &&
+			   ((const struct ev_startup *)rows->p)->split_id == s->split_next - 1;
+}
+
+int source_next(struct source *s, struct ev_batch **batch)
+{
+	struct skbox_error err = {0};
+	int rc;
+
+	for (;;) {
+		if (!s->in) {
+			rc = open_next(s);
+			if (rc <= 0)
+				return rc;
+		}
+		ev_batch_clear(s->batch);
+		rc = s->format->next(s->self, s->batch, &err);
+		if (rc >= 0 && s->batch->failed)
+			rc = error_set(&err, -ENOMEM, 0, "out of memory");
+		if (rc < 0) {
+			terminal_progress_end(&s->progress);
+			terminal_report(input_name(s->in), &err, NULL);
+			return rc;
+		}
+		s->status.bytes = s->bytes_before + input_raw_bytes(s->in);
+		if (s->batch->n) {
+			check_split(s);
+			s->status.events += s->batch->n;
+			terminal_progress_update(&s->progress, s->status.bytes, s->status.events);
+			*batch = s->batch;
+			if (rc == 0)
+				close_input(s);
+			rc = s->options.batch ? s->options.batch(s->options.ctx, s->batch) : 0;
+			return rc < 0 ? rc : 1;
+		}
+		if (rc == 0)
+			close_input(s);
+	}
+}
+
+int source_finish(struct source *s)
+{
+	const struct source_status *st = &s->status;
+
+	terminal_progress_end(&s->progress);
+	if (s->options.verbose)
+		terminal_error("note: %llu of %llu blocks were skipped by their summaries",
+			       (unsigned long long)st->skipped, (unsigned long long)st->blocks);
+	if (st->unfinished)
+		terminal_error("note: the recording was not finished; read as far as it goes");
+	if (st->unknown)
+		terminal_error("note: %llu parts of a newer format were left out",
+			       (unsigned long long)st->unknown);
+	if (st->unknown_keys && !s->options.damage)
+		terminal_error("note: %llu key%s not known and left out",
+			       (unsigned long long)st->unknown_keys,
+			       st->unknown_keys == 1 ? " was" : "s were");
+	if (st->damaged && !s->options.damage)
+		terminal_error("%llu damaged place%s passed over", (unsigned long long)st->damaged,
+			       st->damaged == 1 ? " was" : "s were");
+	return st->damaged ? 3 : 0;
+}
+
+void source_close(struct source *s)
+{
+	if (!s)
+		return;
+	terminal_progress_end(&s->progress);
+	close_input(s);
+	ev_batch_free(s->batch);
+	free(s->split_base);
+	free(s);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "formats/dissect/dissect.h"
+
+#include "formats/dissect/dissect_impl.h"
+
+/* IEEE 802 numbers that Retis has a name for; an Ethernet frame of any other ethertype is not shown. */
+static const struct {
+	uint16_t type;
+	char name[16];
+} ethertypes[] = {
+	{0x0800, "IPv4"},         {0x86dd, "IPv6"},           {0x0806, "ARP"},
+	{0x8100, "802.1Q"},       {0x88a8, "802.1Q-QinQ"},    {0x9100, "802.1Q-9100"},
+	{0x6558, "TEB"},          {0x88e5, "802.1AE MACsec"}, {0x8035, "Reverse ARP"},
+	{0x809b, "Appletalk"},    {0x80f3, "Appletalk ARP"},  {0x880b, "PPP"},
+	{0x8847, "MPLS unicast"}, {0x8848, "MPLS multicast"}, {0x8863, "PPPoE D"},
+	{0x8864, "PPPoE S"},      {0x888e, "EAPOL"},          {0x88f7, "PTP"},
+};
+
+static const char *const protocols[256] = {
+	[1] = "ICMP",   [2] = "IGMP",       [4] = "IPIP",  [6] = "TCP",    [17] = "UDP",
+	[27] = "RDP",   [33] = "DCCP",      [41] = "IPv6", [47] = "GRE",   [50] = "ESP",
+	[51] = "AH",    [58] = "ICMPv6",    [89] = "OSPF", [112] = "VRRP", [115] = "L2TP",
+	[132] = "SCTP", [143] = "Ethernet",
+};
+
+/* LINKTYPE_ values of packet files, https://www.tcpdump.org/linktypes.html */
+enum {
+	LINK_NULL = 0,
+	LINK_ETHERNET = 1,
+	LINK_RAW_BSD = 12,
+	LINK_RAW_OPENBSD = 14,
+	LINK_RAW = 101,
+	LINK_LOOP = 108,
+	LINK_SLL = 113,
+	LINK_IPV4 = 228,
+	LINK_IPV6 = 229,
+	LINK_SLL2 = 276,
+};
+
+const char *dissect_ethertype_name(uint16_t ethertype)
+{
+	for (size_t i = 0; i < sizeof(ethertypes) / sizeof(ethertypes[0]); i++)
+		if (ethertypes[i].type == ethertype)
+			return ethertypes[i].name;
+	return NULL;
+}
+
+const char *dissect_protocol_name(uint8_t protocol)
+{
+	return protocols[protocol];
+}
+
+void dissect_put_hex(struct buf *out, uint64_t v, unsigned int digits)
+{
+	uint8_t *p = buf_room(out, digits);
+
+	if (!p)
+		return;
+	for (unsigned int i = digits; i-- > 0; v >>= 4)
+		p[i] = (uint8_t) "0123456789abcdef"[v & 15];
+	out->len += digits;
+}
+
+void dissect_put_mac(struct buf *out, const uint8_t mac[6])
+{
+	uint8_t *p = buf_room(out, 17);
+
+	if (!p)
+		return;
+	for (int i = 0; i < 6; i++) {
+		*p++ = (uint8_t) "0123456789abcdef"[mac[i] >> 4];
+		*p++ = (uint8_t) "0123456789abcdef"[mac[i] & 15];
+		if (i < 5)
+			*p++ = ':';
+	}
+	out->len += 17;
+}
+
+void dissect_put_ipv4(struct buf *out, const uint8_t a[4])
+{
+	uint8_t *start = buf_room(out, 15), *p = start;
+
+	if (!p)
+		return;
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			*p++ = '.';
+		if (a[i] >= 100)
+			*p++ = (uint8_t)('0' + a[i] / 100);
+		if (a[i] >= 10)
+			*p++ = (uint8_t)('0' + a[i] / 10 % 10);
+		*p++ = (uint8_t)('0' + a[i] % 10);
+	}
+	out->len += (size_t)(p - start);
+}
+
+/* RFC 5952; of the addresses that hold one of IPv4 only the mapped ones are shown dotted. */
+void dissect_put_ipv6(struct buf *out, const uint8_t a[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	int at = -1, longest = 1; /* one zero group alone is not shortened */
+
+	if (!memcmp(a, mapped, sizeof(mapped))) {
+		DISSECT_LIT(out, "::ffff:");
+		dissect_put_ipv4(out, a + 12);
+		return;
+	}
+	for (int i = 0, run = 0; i < 8; i++) {
+		run = a[2 * i] | a[2 * i + 1] ? 0 : run + 1;
+		if (run > longest) {
+			longest = run;
+			at = i - run + 1;
+		}
+	}
+	for (int i = 0; i < 8; i++) {
+		if (i == at) {
+			DISSECT_LIT(out, "::");
+			i += longest - 1;
+			continue;
+		}
+		if (i && i != at + longest)
+			buf_u8(out, ':');
+		buf_hex(out, dissect_be16(a + 2 * i));
+	}
+}
+
+void dissect_truncated(struct dissect *d)
+{
+	DISSECT_LIT(d->out, "... (truncated or incomplete packet)");
+	d->next = NULL;
+}
+
+static void unsupported(struct dissect *d)
+{
+	DISSECT_LIT(d->out, " not supported, use 'retis pcap')");
+	d->next = NULL;
+}
+
+void dissect_unsupported_ethertype(struct dissect *d, uint16_t ethertype)
+{
+	DISSECT_LIT(d->out, "... (ethertype 0x");
+	dissect_put_hex(d->out, ethertype, 4);
+	unsupported(d);
+}
+
+void dissect_unsupported_protocol(struct dissect *d, uint8_t protocol)
+{
+	DISSECT_LIT(d->out, "... (protocol 0x");
+	buf_hex(d->out, protocol);
+	unsupported(d);
+}
+
+static struct dissect start(const uint8_t *p, size_t len, bool link_layer, bool classic,
+			    struct buf *out)
+{
+	return (struct dissect){
+		.c = cursor_init(p, len), .out = out, .link_layer = link_layer, .classic = classic};
+}
+
+static void walk(struct dissect *d)
+{
+	dissect_layer *layer;
+
+	while ((layer = d->next)) {
+		d->next = NULL;
+		layer(d);
+	}
+}
+
+void dissect_text(const uint8_t *p, size_t len, bool link_layer, bool classic, struct buf *out)
+{
+	struct dissect d = start(p, len, link_layer, classic, out);
+
+	d.next = dissect_ethernet;
+	walk(&d);
+}
+
+void dissect_text_network(uint16_t ethertype, const uint8_t *p, size_t len, bool link_layer,
+			  bool classic, struct buf *out)
+{
+	static const uint8_t zero[6];
+	struct dissect d = start(p, len, link_layer, classic, out);
+
+	dissect_ethernet_header(&d, zero, zero, ethertype);
+	walk(&d);
+}
+
+/* The ethertype that a BSD address family stands for; the values of IPv6 differ from system to system. */
+static uint16_t family_ethertype(const uint8_t *p)
+{
+	uint32_t family = dissect_be32(p);
+
+	if (family > 0xffff) /* host byte order of a little-endian recorder */
+		family = family >> 24 | (family >> 8 & 0xff00);
+	switch (family) {
+	case 2: return 0x0800;
+	case 10:
+	case 24:
+	case 28:
+	case 30: return 0x86dd;
+	}
+	return 0;
+}
+
+static void from_raw(struct dissect *d)
+{
+	uint8_t version;
+
+	if (!cursor_left(&d->c)) {
+		dissect_truncated(d);
+		return;
+	}
+	version = d->c.p[0] >> 4;
+	if (version == 4 || version == 6) {
+		d->next = version == 4 ? dissect_ipv4 : dissect_ipv6;
+		return;
+	}
+	DISSECT_LIT(d->out, "... (IP version ");
+	buf_dec(d->out, version);
+	unsupported(d);
+}
+
+/* Behind a cooked or loopback header: its ethertype as -e shows it, then what it names. */
+static void from_header(struct dissect *d, size_t bytes, size_t ethertype_at)
+{
+	const uint8_t *p = cursor_take(&d->c, bytes);
+
+	if (!p) {
+		dissect_truncated(d);
+		return;
+	}
+	d->ethertype = bytes == 4 ? family_ethertype(p) : dissect_be16(p + ethertype_at);
+	if (d->link_layer) {
+		DISSECT_LIT(d->out, "ethertype ");
+		dissect_put_ethertype(d->out, d->ethertype);
+	}
+	d->next = dissect_tags;
+}
+
+void dissect_text_link(uint32_t linktype, const uint8_t *p, size_t len, bool link_layer,
+		       bool classic, struct buf *out)
+{
+	struct dissect d = start(p, len, link_layer, classic, out);
+
+	switch (linktype) {
+	case LINK_ETHERNET: d.next = dissect_ethernet; break;
+	case LINK_NULL:
+	case LINK_LOOP: from_header(&d, 4, 0); break;
+	case LINK_SLL: from_header(&d, 16, 14); break;
+	case LINK_SLL2: from_header(&d, 20, 0); break;
+	case LINK_RAW_BSD:
+	case LINK_RAW_OPENBSD:
+	case LINK_RAW:
+	case LINK_IPV4:
+	case LINK_IPV6: from_raw(&d); break;
+	default:
+		DISSECT_LIT(out, "... (link type ");
+		buf_dec(out, linktype);
+		unsupported(&d);
+	}
+	walk(&d);
+}

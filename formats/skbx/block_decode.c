@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "formats/skbx/block_code.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int bad(struct skbox_error *err, const char *what)
+{
+	return error_set(err, -EPROTO, 0, "%s", what);
+}
+
+/* Copies n pieces of data, whose lengths are given, into memory of the batch and its pool. */
+static int pool_fill(struct ev_batch *b, struct ev_pool *pool, struct cursor *c,
+		     const uint64_t *lengths, uint32_t n)
+{
+	uint64_t total = 0;
+	const uint8_t *data;
+	char *copy;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (lengths[i] > BLOCK_RAW_MAX)
+			return -EPROTO;
+		total += lengths[i];
+	}
+	data = total <= cursor_left(c) ? cursor_take(c, total) : NULL;
+	if (!data)
+		return -EPROTO;
+	copy = ev_batch_alloc(b, total ? total : 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, data, total);
+	for (uint32_t i = 0; i < n; copy += lengths[i++], pool->n++)
+		pool->v[pool->n] = (struct ev_str){copy, (uint32_t)lengths[i], pool->n};
+	return 0;
+}
+
+/* Where a string of the key stands that no row has needed yet: a small block uses few of a large key. */
+static const char of_key[1];
+
+int block_get_strings(struct cursor *c, struct ev_batch *b, const struct block_dict *key,
+		      struct skbox_error *err)
+{
+	uint64_t n = cursor_varint(c), *lengths;
+	uint32_t known = key ? key->strings->strings.n : 0;
+	int ret;
+
+	if (c->is_short || n > BLOCK_STRINGS_MAX || n > cursor_left(c))
+		return bad(err, "number of strings is out of bounds");
+	lengths = malloc((n + 1) * sizeof(*lengths));
+	if (!lengths || !ev_pool_reserve(&b->strings, known + (uint32_t)n)) {
+		free(lengths);
+		return error_set(err, -ENOMEM, 0, "out of memory");
+	}
+	for (uint32_t i = 0; i < known; i++)
+		b->strings.v[i] = (struct ev_str){of_key, 0, i};
+	b->strings.n = known;
+	for (uint64_t i = 0; i < n; i++)
+		lengths[i] = cursor_varint(c);
+	ret = c->is_short ? -EPROTO : pool_fill(b, &b->strings, c, lengths, (uint32_t)n);
+	free(lengths);
+	return ret == -EPROTO ? bad(err, "strings go past the end of the block") : ret;
+}
+
+int block_get_shapes(struct cursor *c, struct block_dict *d, struct skbox_error *err)
+{
+	uint64_t n = cursor_varint(c);
+
+	if (c->is_short || n > BLOCK_EVENTS_MAX || n > cursor_left(c))
+		return bad(err, "number of shapes is out of bounds");
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t masks[EV_SECTIONS], by_section[EV_SECTIONS] = {0}, sections = 0;
+		uint64_t k = cursor_varint(c);
+		uint32_t found = 0;
+
+		if (k > 64)
+			return bad(err, "shape of more than 64 sections");
+		for (; k; k--) {
+			uint64_t number = cursor_varint(c), mask = cursor_varint(c);
+			int s = number < 64 ? schema_section_of((unsigned int)number) : -1;
+
+			if (s >= 0) {
+				sections |= UINT64_C(1) << s;
+				by_section[s] = mask;
+			}
+		}
+		if (c->is_short)
+			return bad(err, "shapes go past the end of the block");
+		for (int s = 0; s < EV_SECTIONS; s++)
+			if (sections >> s & 1)
+				masks[found++] = by_section[s];
+		/* not block_dict_shape(): ids must count every shape, equal ones too */
+		if (block_dict_append(d, sections, masks, found) < 0)
+			return error_set(err, -ENOMEM, 0, "out of memory");
+	}
+	return 0;
+}
+
+struct decoding {
+	struct block_coder *c;
+	struct ev_batch *b;
+	const struct block_dict *key;
+	uint64_t sections, time_base;
+	uint64_t seen[EV_SECTIONS];       /* fields whose column was read */
+	uint64_t somewhere[EV_SECTIONS];  /* fields that a row has */
+	uint64_t everywhere[EV_SECTIONS]; /* fields that all rows have */
+	uint32_t n;
+	struct skbox_error *err;
+};
+
+/* Fields of a section that we know; other bits of a shape are of a newer program. */
+static uint64_t known_fields(int s)
+{
+	uint64_t bits = 0;
+
+	for (unsigned int i = 0; i < schema_sections[s].n_fields; i++)
+		bits |= UINT64_C(1) << schema_sections[s].fields[i].bit;
+	return bits;
+}
+
+/* Gives every event its sections, and every row its mask. */
+static int make_rows(struct decoding *d)
+{
+	const struct block_coder *c = d->c;
+	uint32_t from_key = d->key ? d->key->n_shapes : 0, rows[EV_SECTIONS] = {0};
+	uint64_t known[EV_SECTIONS];
+	struct ev_batch *b = d->b;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		uint32_t id = c->shape_of[i];
+		uint64_t mask;
+
+		if (id >= from_key + c->local->n_shapes)
+			return bad(d->err, "shape that does not exist");
+		mask = (id < from_key ? d->key->shapes[id] : c->local->shapes[id - from_key])
+			       .sections &
+		       d->sections;
+		ev_batch_begin(b);
+		if (b->failed)
+			return error_set(d->err, -ENOMEM, 0, "out of memory");
+		b->mask[i] = mask;
+		for (; mask; mask &= mask - 1)
+			rows[__builtin_ctzll(mask)]++;
+	}
+	for (int s = 0; s < EV_SECTIONS; s++) {
+		size_t size = schema_sections[s].size;
+
+		if (rows[s] > b->sec[s].cap) {
+			uint8_t *p = realloc(b->sec[s].p, rows[s] * size);
+
+			if (!p)
+				return error_set(d->err, -ENOMEM, 0, "out of memory");
+			b->sec[s].p = p;
+			b->sec[s].cap = rows[s];
+		}
+		if (rows[s])
+			memset(b->sec[s].p, 0, rows[s] * size);
+		known[s] = d->everywhere[s] = known_fields(s);
+	}
+	for (uint32_t i = 0; i < d->n; i++) {
+		uint32_t id = c->shape_of[i];
+		const struct block_dict *dict = id < from_key ? d->key : c->local;
+		const struct block_shape *shape = &dict->shapes[id < from_key ? id : id - from_key];
+		const uint64_t *mask = dict->masks + shape->first;
+
+		for (uint64_t left = shape->sections; left; left &= left - 1, mask++) {
+			int s = __builtin_ctzll(left);
+
+			if (!(d->sections >> s & 1))
+				continue;
+			*(uint64_t *)(b->sec[s].p + b->sec[s].n++ * schema_sections[s].size) =
+				*mask & known[s];
+			d->somewhere[s] |= *mask & known[s];
+			d->everywhere[s] &= *mask;
+		}
+	}
+	return 0;
+}
+
+static int get_groups(struct decoding *d, struct cursor *col)
+{
+	struct block_coder *c = d->c;
+	uint32_t before = 0;
+
+	c->n_groups = 0;
+	if (column_get(col, c->values, &(struct column_rows){.n = d->n}, &c->scratch))
+		return bad(d->err, "column of groups is invalid");
+	for (uint32_t i = 0; i < d->n; i++) {
+		uint64_t v = c->values[i];
+
+		if (v == 1)
+			before = c->n_groups++;
+		else if (v && v - 2 < c->n_groups)
+			before = c->n_groups - 1 - (uint32_t)(v - 2);
+		else if (v || !i)
+			return bad(d->err, "group that does not exist");
+		c->group_of[i] = before;
+	}
+	return 0;
+}
+
+static int get_packets(struct decoding *d, struct cursor *col)
+{
+	const struct ev_str usual = block_usual_packet(d->key);
+	int ret = packets_get(col, d->b, d->n, &usual, &d->c->packets, &d->c->scratch);
+
+	return ret == -EPROTO ? bad(d->err, "packets are invalid")
+	       : ret          ? error_set(d->err, ret, 0, "out of memory")
+			      : 0;
+}
+
+/* Groups and times of the rows that have the field; their count. */
+static uint32_t field_rows(struct decoding *d, const struct schema_field *f, struct column_rows *r)
+{
+	struct block_coder *c = d->c;
+	const struct ev_rows *rows = &d->b->sec[f->section];
+	size_t size = schema_sections[f->section].size;
+	uint64_t bit = UINT64_C(1) << f->bit;
+	uint32_t n = 0, row = 0;
+
+	if (rows->n == d->n && d->everywhere[f->section] & bit) {
+		r->groups = c->group_of;
+		r->times = c->times;
+		return d->n;
+	}
+	for (uint32_t i = 0; i < d->n; i++) {
+		if (!(d->b->mask[i] >> f->section & 1))
+			continue;
+		if (*(const uint64_t *)(rows->p + row++ * size) & bit) {
+			c->field_groups[n] = c->group_of[i];
+			c->field_times[n++] = c->times[i];
+		}
+	}
+	r->groups = c->field_groups;
+	r->times = c->field_times;
+	return n;
+}
+
+/* String `id` of the block, in memory of the batch. */
+static int get_string(struct decoding *d, uint64_t id, struct ev_str *to)
+{
+	struct ev_str *s;
+
+	if (id >= d->b->strings.n)
+		return bad(d->err, "string that does not exist");
+	s = &d->b->strings.v[id];
+	if (s->p == of_key) {
+		const struct ev_str *from = &d->key->strings->strings.v[id];
+		char *copy = ev_batch_alloc(d->b, from->len ? from->len : 1);
+
+		if (!copy)
+			return error_set(d->err, -ENOMEM, 0, "out of memory");
+		memcpy(copy, from->p, from->len);
+		s->p = copy;
+		s->len = from->len;
+	}
+	*to = *s;
+	return 0;
+}
+
+/* The items behind a list's lengths, as strings in the batch's memory. */
+static int get_items(struct decoding *d, struct cursor *col, const uint64_t *lengths, uint32_t n,
+		     struct ev_str **items)
+{
+	uint64_t total = 0, *ids;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (lengths[i] > BLOCK_LIST_ITEMS_MAX)
+			return bad(d->err, "list is too long");
+		total += lengths[i];
+	}
+	if (total > BLOCK_LIST_ITEMS_MAX)
+		return bad(d->err, "lists are too long");
+	ids = malloc((total + 1) * sizeof(*ids));
+	*items = ev_batch_alloc(d->b, (total + 1) * sizeof(**items));
+	if (!ids || !*items || column_scratch_reserve(&d->c->scratch, (uint32_t)total, 0))
+		ret = error_set(d->err, -ENOMEM, 0, "out of memory");
+	else if (column_get(col, ids, &(struct column_rows){.n = (uint32_t)total}, &d->c->scratch))
+		ret = bad(d->err, "items of a list are invalid");
+	for (uint64_t i = 0; !ret && i < total; i++)
+		ret = get_string(d, ids[i], &(*items)[i]);
+	free(ids);
+	return ret;
+}
+
+/* Writes one value into a member. */
+static int set_member(struct decoding *d, const struct schema_field *f, uint8_t *row, uint64_t v,
+		      struct ev_str **items)
+{
+	uint8_t *member = row + f->offset;
+
+	switch (f->type) {
+	case SCHEMA_STR: return get_string(d, v, (struct ev_str *)member);
+	case SCHEMA_BYTES:
+		if (v >= d->b->blobs.n)
+			return bad(d->err, "packet that does not exist");
+		memcpy(member, &d->b->blobs.v[v], sizeof(struct ev_bytes));
+		return 0;
+	case SCHEMA_LIST:
+		*(struct ev_list *)member = (struct ev_list){*items, (uint32_t)v};
+		*items += v;
+		return 0;
+	default: schema_set(f, row, v); return 0;
+	}
+}
+
+/* Integers without the switch for each row: most columns are of these types. */
+#define SPREAD(type)                                                                               \
+	do {                                                                                       \
+		for (uint32_t i = 0; i < n; i++, row += size)                                      \
+			*(type *)(row + f->offset) = (type)v[i];                                   \
+		return 0;                                                                          \
+	} while (0)
+
+static int spread(struct decoding *d, const struct schema_field *f, const uint64_t *v, uint32_t n,
+		  struct ev_str *items)
+{
+	const struct ev_rows *rows = &d->b->sec[f->section];
+	size_t size = schema_sections[f->section].size;
+	uint64_t bit = UINT64_C(1) << f->bit;
+	uint8_t *row = rows->p;
+	int ret = 0;
+
+	if (n == rows->n && d->everywhere[f->section] & bit)
+		switch (f->type) {
+		case SCHEMA_U8: SPREAD(uint8_t);
+		case SCHEMA_U16: SPREAD(uint16_t);
+		case SCHEMA_U32:
+		case SCHEMA_I32: SPREAD(uint32_t);
+		case SCHEMA_U64:
+		case SCHEMA_I64: SPREAD(uint64_t);
+		default: break;
+		}
+	for (uint32_t i = 0; i < rows->n && !ret; i++, row += size)
+		if (*(const uint64_t *)row & bit)
+			ret = set_member(d, f, row, *v++, &items);
+	return ret;
+}
+
+static int get_field(struct decoding *d, const struct schema_field *f, struct cursor *col)
+{
+	struct block_coder *c = d->c;
+	uint64_t *base = d->key ? (uint64_t *)d->key->base[f->section] : NULL;
+	struct column_rows r = {.n_groups = c->n_groups, .base = base ? base[f->bit] : 0};
+	bool is_time = f->section == EV_common && f->bit == EVI_common_timestamp;
+	struct ev_str *items = NULL;
+	int ret = 0;
+
+	r.n = field_rows(d, f, &r);
+	if (is_time)
+		r.base = d->time_base;
+	if (f->type == SCHEMA_LIST)
+		r.base = 0;
+	if (!col) /* left out: all rows have the usual value */
+		for (uint32_t i = 0; i < r.n; i++)
+			c->values[i] = r.base;
+	else if (column_get(col, c->values, &r, &c->scratch))
+		return error_set(d->err, -EPROTO, 0, "column %s is invalid", f->name);
+	if (f->type == SCHEMA_LIST)
+		ret = col ? get_items(d, col, c->values, r.n, &items)
+			  : bad(d->err, "list without a column");
+	if (!ret)
+		ret = spread(d, f, c->values, r.n, items);
+	if (is_time && !ret) {
+		const uint64_t *v = c->values;
+		uint32_t row = 0;
+
+		for (uint32_t i = 0; i < d->n; i++) {
+			const struct ev_common *common = (const struct ev_common *)d->b->sec[0].p;
+
+			c->times[i] = 0;
+			if (d->b->mask[i] & EV_SECTION_BIT(common) &&
+			    EV_HAS(&common[row++], common, timestamp))
+				c->times[i] = *v++;
+		}
+	}
+	return ret;
+}
+
+/* The columns that were left out, for all their rows have the usual value. */
+static int get_usual(struct decoding *d, uint64_t *missing_of, int only_section)
+{
+	for (int s = 0; s < EV_SECTIONS; s++) {
+		const struct schema_section *sec = &schema_sections[s];
+
+		if (only_section >= 0 && s != only_section)
+			continue;
+		for (unsigned int i = 0; i < sec->n_fields; i++) {
+			const struct schema_field *f = &sec->fields[i];
+			int ret;
+
+			if (!(missing_of[s] >> f->bit & 1))
+				continue;
+			if (!d->key && f->type <= SCHEMA_BOOL &&
+			    !(s == EV_common && f->bit == EVI_common_timestamp))
+				continue; /* zero, as the rows are already */
+			ret = get_field(d, f, NULL);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+static int get_columns(struct decoding *d, struct cursor *in, uint64_t *unknown)
+{
+	bool timed = false, fields = false, seen[COLUMNS_END] = {false};
+	int ret = 0;
+
+	while (cursor_left(in) && !ret) {
+		uint64_t id = cursor_varint(in), len = cursor_varint(in);
+		const uint8_t *p = len <= cursor_left(in) ? cursor_take(in, len) : NULL;
+		struct cursor col = cursor_init(p, p ? len : 0);
+		const struct schema_field *f = NULL;
+		int s = id >> 6 < 64 ? schema_section_of((unsigned int)(id >> 6)) : -1;
+
+		if (!p || in->is_short)
+			return bad(d->err, "column goes past the end of the block");
+		if (id < COLUMNS_END) {
+			if (seen[id] || id == COLUMN_SHAPES || fields)
+				return bad(d->err, "a column comes twice, or too late");
+			seen[id] = true;
+		}
+		if (id == COLUMN_GROUPS || id == COLUMN_BLOBS) {
+			ret = id == COLUMN_GROUPS ? get_groups(d, &col) : get_packets(d, &col);
+			continue;
+		}
+		fields |= id >= 64;
+		if (s >= 0)
+			f = schema_field_of((enum ev_section)s, (unsigned int)(id & 63) + 1);
+		if (!f) {
+			++*unknown;
+			continue;
+		}
+		if (!(d->sections >> s & 1))
+			continue;
+		if (d->seen[s] >> f->bit & 1)
+			return error_set(d->err, -EPROTO, 0, "column %s comes twice", f->name);
+		if (!timed && s != EV_common) {
+			/* times are what others are predicted from */
+			uint64_t missing[EV_SECTIONS] = {0};
+
+			timed = true;
+			missing[EV_common] = d->somewhere[EV_common] & ~d->seen[EV_common] &
+					     EV_BIT(common, timestamp);
+			ret = get_usual(d, missing, EV_common);
+			d->seen[EV_common] |= EV_BIT(common, timestamp);
+			if (ret)
+				break;
+		}
+		d->seen[s] |= UINT64_C(1) << f->bit;
+		ret = get_field(d, f, &col);
+	}
+	return ret;
+}
+
+int block_decode(struct block_coder *c, struct ev_batch *batch, const void *p, size_t len,
+		 const struct block_dict *key, uint64_t time_base, uint64_t sections,
+		 uint64_t *unknown, struct skbox_error *err)
+{
+	struct cursor in = cursor_init(p, len), col;
+	struct decoding d = {.c = c,
+			     .b = batch,
+			     .key = key,
+			     .time_base = time_base,
+			     .err = err,
+			     .sections = sections | EV_SECTION_BIT(common)};
+	uint64_t n, id, size, missing[EV_SECTIONS];
+	int ret;
+
+	if (cursor_u8(&in) != BLOCK_CONTENT)
+		return bad(err, "block content of an unknown kind");
+	n = cursor_varint(&in);
+	if (in.is_short || n > BLOCK_EVENTS_MAX)
+		return error_set(err, -EPROTO, 0, "block claims %llu events (limit %u)",
+				 (unsigned long long)n, BLOCK_EVENTS_MAX);
+	d.n = (uint32_t)n;
+	ret = block_coder_reserve(c, d.n);
+	if (ret)
+		return error_set(err, ret, 0, "out of memory");
+	block_dict_clear(c->local);
+	ret = block_get_strings(&in, batch, key, err);
+	if (!ret)
+		ret = block_get_shapes(&in, c->local, err);
+	if (ret)
+		return ret;
+	id = cursor_varint(&in);
+	size = cursor_varint(&in);
+	if (id != COLUMN_SHAPES || size > cursor_left(&in))
+		return bad(err, "block does not begin with its shapes");
+	col = cursor_init(cursor_take(&in, size), size);
+	if (column_get(&col, c->values, &(struct column_rows){.n = d.n}, &c->scratch))
+		return bad(err, "column of shapes is invalid");
+	for (uint32_t i = 0; i < d.n; i++) {
+		c->shape_of[i] = c->values[i] < UINT32_MAX ? (uint32_t)c->values[i] : UINT32_MAX;
+		c->group_of[i] = 0;
+		c->times[i] = 0;
+	}
+	c->n_groups = 1;
+	ret = make_rows(&d);
+	if (!ret)
+		ret = get_columns(&d, &in, unknown);
+	for (int s = 0; s < EV_SECTIONS; s++)
+		missing[s] = d.somewhere[s] & ~d.seen[s];
+	if (!ret)
+		ret = get_usual(&d, missing, -1);
+	return ret ? ret : batch->failed ? error_set(err, -ENOMEM, 0, "out of memory") : 0;
+}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "formats/skbx/block_code.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	SHAPE_SLOTS = 4096,
+	KEY_SHAPES_MAX = 512, /* of a key: more are no repetition */
+	KEY_STRINGS_MAX = 32768,
+	KEY_STRING_BYTES_MAX = 1 << 20, /* in all */
+};
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0xff51afd7ed558ccd);
+	return h ^ h >> 32;
+}
+
+/* ---- strings and byte rows: numbered at their first use in the block ---- */
+
+static uint64_t string_id(struct block_coder *c, const struct ev_batch *b,
+			  const struct block_dict *key, uint32_t id)
+{
+	uint32_t *at = &c->string_map[id];
+
+	if (!*at) {
+		const struct ev_str *s = &b->strings.v[id];
+		int64_t known = key ? ev_string_find(key->strings, s->p, s->len) : -1;
+
+		if (known < 0) {
+			known = c->n_local_strings + (key ? key->strings->strings.n : 0);
+			c->local_strings[c->n_local_strings++] = id;
+		}
+		*at = (uint32_t)known + 1;
+	}
+	return *at - 1;
+}
+
+static uint64_t blob_id(struct block_coder *c, uint32_t id)
+{
+	if (!c->blob_map[id]) {
+		c->local_blobs[c->n_local_blobs++] = id;
+		c->blob_map[id] = c->n_local_blobs;
+	}
+	return c->blob_map[id] - 1;
+}
+
+static int map_reserve(uint32_t **map, uint32_t **list, uint32_t *room, uint32_t n)
+{
+	if (n > *room) {
+		uint32_t *m = realloc(*map, n * sizeof(*m)), *l;
+
+		if (m)
+			*map = m;
+		l = realloc(*list, n * sizeof(*l));
+		if (l)
+			*list = l;
+		if (!m || !l)
+			return -ENOMEM;
+		*room = n;
+	}
+	if (n)
+		memset(*map, 0, n * sizeof(**map));
+	return 0;
+}
+
+void block_put_shapes(struct buf *out, const struct block_dict *d)
+{
+	buf_varint(out, d->n_shapes);
+	for (uint32_t i = 0; i < d->n_shapes; i++) {
+		const uint64_t *mask = d->masks + d->shapes[i].first;
+
+		buf_varint(out, d->shapes[i].n);
+		for (uint64_t left = d->shapes[i].sections; left; left &= left - 1) {
+			buf_varint(out, schema_sections[__builtin_ctzll(left)].number);
+			buf_varint(out, *mask++);
+		}
+	}
+}
+
+/* ---- shapes and groups ---- */
+
+/* The `has` masks of event i's sections, in order; advances at[]. */
+static uint32_t event_masks(const struct ev_batch *b, uint32_t i, uint32_t *at, uint64_t *masks)
+{
+	uint32_t n = 0;
+
+	for (uint64_t left = b->mask[i]; left; left &= left - 1) {
+		int s = __builtin_ctzll(left);
+
+		masks[n++] = *(const uint64_t *)(b->sec[s].p + at[s]++ * schema_sections[s].size);
+	}
+	return n;
+}
+
+static int find_shape(struct block_coder *c, const struct block_dict *key, uint64_t sections,
+		      const uint64_t *masks, uint32_t n)
+{
+	uint32_t from_key = key ? key->n_shapes : 0;
+	uint64_t hash = mix(1, sections);
+	uint32_t at, id;
+	int local;
+
+	for (uint32_t i = 0; i < n; i++)
+		hash = mix(hash, masks[i]);
+	for (at = (uint32_t)hash % SHAPE_SLOTS; (id = c->shape_slots[at]);
+	     at = (at + 1) % SHAPE_SLOTS) {
+		const struct block_dict *d = --id < from_key ? key : c->local;
+		const struct block_shape *shape = &d->shapes[id < from_key ? id : id - from_key];
+
+		if (shape->sections == sections &&
+		    !memcmp(d->masks + shape->first, masks, n * sizeof(*masks)))
+			return (int)id;
+	}
+	local = block_dict_append(c->local, sections, masks, n);
+	if (local < 0)
+		return local;
+	if (c->local->n_shapes + from_key < SHAPE_SLOTS / 2)
+		c->shape_slots[at] = (uint32_t)local + from_key + 1;
+	return local + (int)from_key;
+}
+
+static void key_shapes(struct block_coder *c, const struct block_dict *key)
+{
+	memset(c->shape_slots, 0, SHAPE_SLOTS * sizeof(*c->shape_slots));
+	for (uint32_t i = 0; key && i < key->n_shapes && i < SHAPE_SLOTS / 4; i++) {
+		const struct block_shape *shape = &key->shapes[i];
+		uint64_t hash = mix(1, shape->sections);
+		uint32_t at;
+
+		for (uint32_t k = 0; k < shape->n; k++)
+			hash = mix(hash, key->masks[shape->first + k]);
+		for (at = (uint32_t)hash % SHAPE_SLOTS; c->shape_slots[at];)
+			at = (at + 1) % SHAPE_SLOTS;
+		c->shape_slots[at] = i + 1;
+	}
+}
+
+static int encode_shapes(struct block_coder *c, const struct ev_walk *walk, uint32_t n,
+			 const struct block_dict *key)
+{
+	const struct ev_batch *b = walk->batch;
+	uint64_t before[EV_SECTIONS], masks[EV_SECTIONS];
+	uint32_t at[EV_SECTIONS], n_before = 0;
+	uint64_t sections = 0;
+	int shape = -1;
+
+	block_dict_clear(c->local);
+	key_shapes(c, key);
+	memcpy(at, walk->at, sizeof(at));
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t k = event_masks(b, walk->i + i, at, masks);
+
+		if (shape < 0 || b->mask[walk->i + i] != sections ||
+		    memcmp(masks, before, k * sizeof(*masks))) {
+			sections = b->mask[walk->i + i];
+			memcpy(before, masks, k * sizeof(*masks));
+			n_before = k;
+			shape = find_shape(c, key, sections, before, n_before);
+			if (shape < 0)
+				return shape;
+		}
+		c->shape_of[i] = (uint32_t)shape;
+	}
+	return 0;
+}
+
+/*
+ * Journeys and sockets: events of one group predict each other. Groups are found by a hash of what
+ * tells them apart; two that collide only predict worse.
+ */
+static void encode_groups(struct block_coder *c, const struct ev_walk *walk, uint32_t n)
+{
+	struct ev_walk w = *walk;
+	struct ev ev = {0};
+	uint32_t before = 0;
+
+	memset(c->group_ids, 0, c->group_slots * sizeof(*c->group_ids));
+	c->n_groups = 0;
+	for (uint32_t i = 0; i < n && ev_next(&w, &ev); i++) {
+		uint64_t hash = 1;
+		uint32_t at, g;
+
+		if (ev.skb_tracking)
+			hash = mix(mix(2, ev.skb_tracking->timestamp), ev.skb_tracking->orig_head);
+		else if (ev.diag)
+			hash = mix(3, ev.diag->cookie);
+		for (at = (uint32_t)hash;
+		     (g = c->group_ids[at & (c->group_slots - 1)]) && c->group_keys[g - 1] != hash;)
+			at++;
+		if (!g) {
+			c->group_keys[c->n_groups] = hash;
+			c->group_ids[at & (c->group_slots - 1)] = g = ++c->n_groups;
+			c->values[i] = 1;
+		} else {
+			c->values[i] = i && g - 1 == before ? 0 : 2 + (c->n_groups - g);
+		}
+		before = c->group_of[i] = g - 1;
+		c->times[i] = ev.common ? ev.common->timestamp : 0;
+	}
+}
+
+/* ---- columns ---- */
+
+/* The parts of the block encoded last, borrowed; see block.h. */
+const struct block_part *block_parts(const struct block_coder *c, uint32_t *n)
+{
+	*n = c->n_parts;
+	return c->parts;
+}
+
+/* The stream's bytes up to `end` are a part of their own, if that is long enough to pay. */
+static void cut(struct block_stream *to, size_t end, int section)
+{
+	size_t start = to->n_parts ? to->parts[to->n_parts - 1].end : 0;
+
+	if (end - start >= BLOCK_PART_BYTES && to->n_parts < BLOCK_PARTS_MAX)
+		to->parts[to->n_parts++] = (struct block_part){end, section};
+}
+
+/* The finished column goes to a stream: id, length, bytes. */
+static void emit(struct block_coder *c, struct block_stream *to, uint32_t id, int section)
+{
+	size_t start;
+
+	buf_varint(&to->buf, id);
+	buf_varint(&to->buf, c->column.len);
+	start = to->buf.len;
+	buf_put(&to->buf, c->column.p, c->column.len);
+	to->buf.failed |= c->column.failed;
+	for (uint32_t i = 0; i < c->scratch.n_cuts; i++)
+		cut(to, start + c->scratch.cuts[i], section);
+	cut(to, to->buf.len, section);
+	c->scratch.n_cuts = 0;
+	buf_clear(&c->column);
+}
+
+/* Appends a stream to the block. */
+static void put_stream(struct block_coder *c, struct buf *out, const struct block_stream *from)
+{
+	for (uint32_t i = 0; i < from->n_parts; i++)
+		c->parts[c->n_parts++] =
+			(struct block_part){out->len + from->parts[i].end, from->parts[i].section};
+	buf_put(out, from->buf.p, from->buf.len);
+	out->failed |= from->buf.failed;
+}
+
+/* Values of a field in rows [from, to) of its section that have it; their count. */
+static uint32_t gather(struct block_coder *c, const struct ev_batch *b,
+		       const struct block_dict *key, const struct schema_field *f, uint32_t from,
+		       uint32_t to, uint32_t *rows)
+{
+	size_t size = schema_sections[f->section].size;
+	const uint8_t *row = b->sec[f->section].p + from * size;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < to - from; i++, row += size) {
+		const uint8_t *member = row + f->offset;
+
+		if (!(*(const uint64_t *)row >> f->bit & 1))
+			continue;
+		rows[n] = i;
+		if (f->type == SCHEMA_STR)
+			c->values[n++] = string_id(c, b, key, ((const struct ev_str *)member)->id);
+		else if (f->type == SCHEMA_BYTES)
+			c->values[n++] = blob_id(c, ((const struct ev_bytes *)member)->id);
+		else if (f->type == SCHEMA_LIST)
+			c->values[n++] = ((const struct ev_list *)member)->n;
+		else
+			c->values[n++] = schema_get(f, row);
+	}
+	return n;
+}
+
+/* The items of all lists of the rows, behind the column of their lengths. */
+static int encode_items(struct block_coder *c, const struct ev_batch *b,
+			const struct block_dict *key, const struct schema_field *f, uint32_t from,
+			const uint32_t *rows, uint32_t n)
+{
+	size_t size = schema_sections[f->section].size;
+	uint64_t *items;
+	size_t total = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		total += c->values[i];
+	if (total > BLOCK_LIST_ITEMS_MAX)
+		return -E2BIG;
+	if (column_scratch_reserve(&c->scratch, (uint32_t)total, 0))
+		return -ENOMEM;
+	items = malloc((total + 1) * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	total = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ev_list *list =
+			(const struct ev_list *)(b->sec[f->section].p + (from + rows[i]) * size +
+						 f->offset);
+
+		for (uint32_t k = 0; k < list->n; k++)
+			items[total++] = string_id(c, b, key, list->v[k].id);
+	}
+	column_put(&c->column, items, &(struct column_rows){.n = (uint32_t)total}, COLUMN_NONE,
+		   &c->scratch);
+	free(items);
+	return 0;
+}
+
+static bool all_equal(const uint64_t *v, uint32_t n, uint64_t to)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (v[i] != to)
+			return false;
+	return true;
+}
+
+static int encode_field(struct block_coder *c, const struct ev_batch *b,
+			const struct block_dict *key, const struct schema_field *f, uint32_t from,
+			uint32_t to, const struct block_rows *section, uint64_t time_base)
+{
+	uint32_t *rows = c->rows, n = gather(c, b, key, f, from, to, rows);
+	uint64_t base = key ? key->base[f->section][f->bit] : 0;
+	struct column_rows r = {.n = n,
+				.n_groups = c->n_groups,
+				.base = base,
+				.groups = section->groups,
+				.times = section->times};
+	int err = 0;
+
+	if (f->section == EV_common && f->bit == EVI_common_timestamp)
+		r.base = time_base;
+	if (!n || (f->type != SCHEMA_LIST && all_equal(c->values, n, r.base)))
+		return 0;
+	if (n != section->n) { /* not every row has it */
+		for (uint32_t i = 0; i < n; i++) {
+			c->field_groups[i] = section->groups[rows[i]];
+			c->field_times[i] = section->times[rows[i]];
+		}
+		r.groups = c->field_groups;
+		r.times = c->field_times;
+	}
+	if (f->type == SCHEMA_LIST)
+		r.base = 0;
+	column_put(&c->column, c->values, &r, block_pred(f), &c->scratch);
+	if (f->type == SCHEMA_LIST)
+		err = encode_items(c, b, key, f, from, rows, n);
+	emit(c, &c->columns, schema_sections[f->section].number << 6 | f->bit, f->section);
+	return err;
+}
+
+static int encode_section(struct block_coder *c, const struct ev_walk *walk, uint32_t n, int s,
+			  const struct block_dict *key, struct block_stats *stats,
+			  uint64_t time_base)
+{
+	const struct ev_batch *b = walk->batch;
+	const struct schema_section *sec = &schema_sections[s];
+	struct block_rows rows = {.groups = c->group_of, .times = c->times};
+	size_t before = c->columns.buf.len;
+	int err = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (b->mask[walk->i + i] >> s & 1) {
+			c->row_groups[rows.n] = c->group_of[i];
+			c->row_times[rows.n++] = c->times[i];
+		}
+	if (rows.n != n) {
+		rows.groups = c->row_groups;
+		rows.times = c->row_times;
+	}
+	for (unsigned int i = 0; rows.n && i < sec->n_fields && !err; i++) {
+		err = encode_field(c, b, key, &sec->fields[i], walk->at[s], walk->at[s] + rows.n,
+				   &rows, time_base);
+	}
+	if (stats) {
+		stats->rows[s] += rows.n;
+		stats->raw[s] += c->columns.buf.len - before;
+	}
+	return err;
+}
+
+/* The packets of the block, behind the other columns that are no field. */
+static int encode_packets(struct block_coder *c, const struct ev_batch *b,
+			  const struct block_dict *key, struct block_stats *stats)
+{
+	const struct ev_str usual = block_usual_packet(key);
+	int err = packets_put(&c->column, b->blobs.v, c->local_blobs, c->n_local_blobs, &usual,
+			      &c->packets, &c->scratch);
+
+	if (stats)
+		stats->raw[EV_packet] += c->column.len;
+	emit(c, &c->head, COLUMN_BLOBS, EV_packet);
+	return err;
+}
+
+/* The last packet is the usual one, up to where packets have something in common. */
+static void teach_packet(const struct ev_str *packet, struct block_dict *learn)
+{
+	uint32_t len = packet->len < PACKETS_HEAD ? packet->len : PACKETS_HEAD;
+
+	for (uint32_t k = 1; k < len && k < learn->packet_len; k++)
+		/* a single equal byte is an accident */
+		if (k >= learn->packet_used && !memcmp(packet->p + k - 1, learn->packet + k - 1, 2))
+			learn->packet_used = k + 1;
+	memcpy(learn->packet, packet->p, len);
+	learn->packet_len = len;
+}
+
+/*
+ * What a next key should know: these strings, shapes and last values. A key is bounded, and what does
+ * not fit into it, or into memory, is spelt out in the blocks.
+ */
+static void teach(const struct block_coder *c, const struct ev_walk *walk, uint32_t n,
+		  const struct block_dict *key, struct block_dict *learn)
+{
+	const struct ev_batch *b = walk->batch;
+
+	for (uint32_t i = 0; i < b->strings.n; i++)
+		if (c->string_map[i] && learn->strings->strings.n < KEY_STRINGS_MAX &&
+		    b->strings.v[i].len < KEY_STRING_BYTES_MAX - learn->strings->bytes)
+			ev_string(learn->strings, b->strings.v[i].p, b->strings.v[i].len);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t id = c->shape_of[i], from_key = key ? key->n_shapes : 0;
+		const struct block_dict *d = id < from_key ? key : c->local;
+		const struct block_shape *shape = &d->shapes[id < from_key ? id : id - from_key];
+
+		if (i && id == c->shape_of[i - 1])
+			continue;
+		if (learn->n_shapes < KEY_SHAPES_MAX)
+			block_dict_shape(learn, shape->sections, d->masks + shape->first, shape->n);
+	}
+	for (int s = 0; s < EV_SECTIONS; s++)
+		for (unsigned int k = 0;
+		     k < schema_sections[s].n_fields && walk->at[s] < b->sec[s].n; k++) {
+			const struct schema_field *f = &schema_sections[s].fields[k];
+			const uint8_t *row = b->sec[s].p + walk->at[s] * schema_sections[s].size;
+
+			if (f->type == SCHEMA_BYTES || f->type == SCHEMA_LIST ||
+			    !(*(const uint64_t *)row >> f->bit & 1))
+				continue;
+			if (f->type == SCHEMA_STR) {
+				const struct ev_str *v = (const struct ev_str *)(row + f->offset);
+				int64_t id = ev_string_find(learn->strings, v->p, v->len);
+
+				learn->base[s][f->bit] = id < 0 ? 0 : (uint64_t)id;
+			} else {
+				learn->base[s][f->bit] = schema_get(f, row);
+			}
+		}
+	if (c->n_local_blobs)
+		teach_packet(&b->blobs.v[c->local_blobs[0]], learn);
+	learn->strings->failed = false;
+}
+
+size_t block_own_bytes(const struct block_coder *c)
+{
+	return c->own_bytes;
+}
+
+int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, uint32_t to,
+		 const struct block_dict *key, struct block_dict *learn, uint64_t time_base,
+		 struct block_stats *stats)
+{
+	const struct ev_batch *b = walk->batch;
+	uint32_t n = to - walk->i;
+	struct ev ev = {0};
+	size_t start;
+	int err = block_coder_reserve(c, n > b->blobs.n ? n : b->blobs.n);
+
+	if (!err)
+		err = map_reserve(&c->string_map, &c->local_strings, &c->string_room, b->strings.n);
+	if (!err)
+		err = map_reserve(&c->blob_map, &c->local_blobs, &c->blob_room, b->blobs.n);
+	if (!err)
+		err = encode_shapes(c, walk, n, key);
+	if (err)
+		return err;
+	c->n_local_strings = c->n_local_blobs = 0;
+	buf_clear(&c->head.buf);
+	buf_clear(&c->columns.buf);
+	buf_clear(&c->column);
+	c->n_parts = c->head.n_parts = c->columns.n_parts = c->scratch.n_cuts = 0;
+	for (uint32_t i = 0; i < n; i++)
+		c->values[i] = c->shape_of[i];
+	column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE, &c->scratch);
+	emit(c, &c->head, COLUMN_SHAPES, -1);
+	encode_groups(c, walk, n);
+	if (c->n_groups > 1) { /* without the column all are in one */
+		column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE,
+			   &c->scratch);
+		emit(c, &c->head, COLUMN_GROUPS, -1);
+	}
+	for (int s = 0; s < EV_SECTIONS && !err; s++)
+		err = encode_section(c, walk, n, s, key, stats, time_base);
+	if (c->n_local_blobs && !err)
+		err = encode_packets(c, b, key, stats);
+	if (!err && c->n_local_strings > BLOCK_STRINGS_MAX)
+		err = -E2BIG;
+	if (err)
+		return err;
+
+	buf_u8(out, BLOCK_CONTENT);
+	buf_varint(out, n);
+	start = out->len;
+	buf_varint(out, c->n_local_strings);
+	for (uint32_t i = 0; i < c->n_local_strings; i++)
+		buf_varint(out, b->strings.v[c->local_strings[i]].len);
+	for (uint32_t i = 0; i < c->n_local_strings; i++)
+		buf_put(out, b->strings.v[c->local_strings[i]].p,
+			b->strings.v[c->local_strings[i]].len);
+	block_put_shapes(out, c->local);
+	c->own_bytes = out->len - start;
+	put_stream(c, out, &c->head);
+	put_stream(c, out, &c->columns);
+	if (learn)
+		teach(c, walk, n, key, learn);
+	for (uint32_t i = 0; i < n; i++)
+		ev_next(walk, &ev);
+	return out->failed ? -ENOMEM : 0;
+}

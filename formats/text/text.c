@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "formats/text/text.h"
+
+#include <stdlib.h>
+
+#include "formats/text/text_impl.h"
+#include "formats/text/text_sock.h"
+
+enum { NS_PER_SEC = 1000000000 };
+
+/* Room for all the pieces of most events: the buffer grows once an event, not in between. */
+enum { EVENT_ROOM = 1024 };
+
+/*
+ * Rows that tell about the recording; they are for `info`, not for `print`. In schema.def they have the
+ * numbers from 40 on; of them only losses are printed.
+ */
+enum { FIRST_RECORDING = 40, LOSS = 46 };
+static const uint64_t recording_sections = 0
+#define SECTION(id, number, name, help)                                                            \
+	| ((number) >= FIRST_RECORDING && (number) != LOSS ? EV_SECTION_BIT(id) : 0)
+#define F(sec, number, member, type, name, foreign, unit, base, pred, help)
+#define END(id)
+#include "formats/schema.def"
+	;
+static const uint64_t event_sections = EV_SECTION_BIT(kernel) | EV_SECTION_BIT(userspace) |
+				       EV_SECTION_BIT(packet) | EV_SECTION_BIT(startup);
+
+/* The groups of an event, in the order in which they are shown. */
+struct group {
+	uint64_t sections;   /* shown when the event has one of these */
+	uint64_t link_layer; /* or, with -e, one of these */
+	text_group *put;
+};
+
+static void put_sock(struct text_writer *w)
+{
+	text_sock_group(w->ev, w->out);
+}
+
+static const struct group current_groups[] = {
+	{EV_SECTION_BIT(packet), 0, text_group_packet},
+	{EV_SECTION_BIT(netns) | EV_SECTION_BIT(dev), 0, text_group_net},
+	{EV_SECTION_BIT(skb_meta) | EV_SECTION_BIT(skb_dataref) | EV_SECTION_BIT(skb_gso),
+	 EV_SECTION_BIT(skb_vlan), text_group_skb},
+	{EV_SECTION_BIT(sock), 0, put_sock},
+	{EV_SECTION_BIT(ovs), 0, text_group_ovs},
+	{EV_SECTION_BIT(ovs_detrace), 0, text_group_detrace},
+	{EV_SECTION_BIT(nft), 0, text_group_nft},
+	{EV_SECTION_BIT(ct), 0, text_group_ct},
+	{EV_SECTION_BIT(startup), 0, text_group_startup},
+	{0, 0, NULL},
+};
+
+static const struct group classic_groups[] = {
+	/* also when nothing of it would show: the classic program leaves an empty line then */
+	{EV_SECTION_BIT(skb) | EV_SECTION_BIT(skb_vlan) | EV_SECTION_BIT(skb_meta) |
+		 EV_SECTION_BIT(skb_dataref) | EV_SECTION_BIT(skb_gso) | EV_SECTION_BIT(netns) |
+		 EV_SECTION_BIT(dev) | EV_SECTION_BIT(packet),
+	 0, text_group_classic},
+	{EV_SECTION_BIT(sock), 0, put_sock},
+	{EV_SECTION_BIT(ovs), 0, text_group_ovs},
+	{EV_SECTION_BIT(ovs_detrace), 0, text_group_detrace},
+	{EV_SECTION_BIT(nft), 0, text_group_nft},
+	{EV_SECTION_BIT(ct), 0, text_group_ct},
+	{EV_SECTION_BIT(startup), 0, text_group_startup},
+	{0, 0, NULL},
+};
+
+void text_init(struct text *t, const struct text_options *o)
+{
+	*t = (struct text){.o = *o};
+}
+
+void text_fini(struct text *t)
+{
+	text_packet_free(t->packets);
+	t->packets = NULL;
+}
+
+void text_newline(struct buf *out, unsigned int n)
+{
+	uint8_t *p = buf_room(out, n + 1);
+
+	if (!p)
+		return;
+	p[0] = '\n';
+	memset(p + 1, ' ', n);
+	out->len += n + 1;
+}
+
+void text_hex_digits(struct buf *out, uint64_t v, unsigned int digits)
+{
+	uint8_t *p = buf_room(out, digits);
+
+	if (!p)
+		return;
+	for (unsigned int i = digits; i-- > 0; v >>= 4)
+		p[i] = (uint8_t) "0123456789abcdef"[v & 15];
+	out->len += digits;
+}
+
+/* ---- time ---- */
+
+/* The latest clock offset is that of the event's own startup or clock section. */
+static void take_clock(struct text *t, const struct ev *ev)
+{
+	int64_t sec, nsec;
+
+	if (ev->startup && EV_HAS(ev->startup, startup, clock_sec)) {
+		sec = ev->startup->clock_sec;
+		nsec = ev->startup->clock_nsec;
+	} else if (ev->clock && EV_HAS(ev->clock, clock, offset)) {
+		sec = 0;
+		nsec = ev->clock->offset;
+	} else {
+		return;
+	}
+	if (__builtin_add_overflow(sec, nsec / NS_PER_SEC - (nsec % NS_PER_SEC < 0), &sec))
+		return;
+	t->has_offset = true;
+	t->offset_sec = sec;
+	t->offset_nsec = nsec % NS_PER_SEC + (nsec % NS_PER_SEC < 0 ? NS_PER_SEC : 0);
+	t->date_len = 0;
+}
+
+static void put_two(struct buf *out, char before, int64_t v)
+{
+	buf_u8(out, (uint8_t)before);
+	buf_u8(out, (uint8_t)('0' + v / 10));
+	buf_u8(out, (uint8_t)('0' + v % 10));
+}
+
+/* Date and time of a second since 1970 in the proleptic Gregorian calendar, any 64-bit second. */
+static void put_date(struct buf *out, int64_t sec)
+{
+	int64_t days = sec / 86400 - (sec % 86400 < 0), in_day = sec - days * 86400;
+	/* years that begin in March, in eras of 400 years (146097 days) from 0000-03-01 on */
+	int64_t d = days + 719468, era = d / 146097 - (d % 146097 < 0), of_era = d - era * 146097;
+	int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int64_t of_year = of_era - (365 * y + y / 4 - y / 100), m = (5 * of_year + 2) / 153;
+	int64_t year = y + era * 400 + (m >= 10);
+
+	if (year < 0)
+		buf_u8(out, '-');
+	year = year < 0 ? -year : year;
+	for (int64_t digits = 1000; digits > year && digits > 1; digits /= 10)
+		buf_u8(out, '0');
+	buf_dec(out, (uint64_t)year);
+	put_two(out, '-', m < 10 ? m + 3 : m - 9);
+	put_two(out, '-', of_year - (153 * m + 2) / 5 + 1);
+	put_two(out, ' ', in_day / 3600);
+	put_two(out, ':', in_day / 60 % 60);
+	put_two(out, ':', in_day % 60);
+}
+
+void text_time(struct text *t, uint64_t ns, struct buf *out)
+{
+	int64_t nsec = (int64_t)(ns % NS_PER_SEC) + t->offset_nsec, sec;
+	uint8_t micro[7];
+	size_t at = out->len;
+
+	if (!t->o.utc || !t->has_offset ||
+	    __builtin_add_overflow(t->offset_sec, (int64_t)(ns / NS_PER_SEC) + nsec / NS_PER_SEC,
+				   &sec)) {
+		buf_dec(out, ns);
+		return;
+	}
+	if (t->date_len && t->date_sec == sec) {
+		buf_put(out, t->date, t->date_len);
+	} else {
+		put_date(out, sec);
+		if (!out->failed && out->len - at <= sizeof(t->date)) {
+			t->date_sec = sec;
+			t->date_len = (uint8_t)(out->len - at);
+			memcpy(t->date, out->p + at, t->date_len);
+		}
+	}
+	nsec = nsec % NS_PER_SEC / 1000; /* cut, not rounded */
+	for (int i = 6; i > 0; i--, nsec /= 10)
+		micro[i] = (uint8_t)('0' + nsec % 10);
+	micro[0] = '.';
+	buf_put(out, micro, sizeof(micro));
+}
+
+/* ---- the head of an event ---- */
+
+static void put_common(struct text_writer *w)
+{
+	const struct ev_common *c = w->ev->common;
+
+	text_time(w->t, c->timestamp, w->out);
+	if (EV_HAS(c, common, smp_id)) {
+		text_dec(w->out, " (", c->smp_id);
+		buf_u8(w->out, ')');
+	}
+	if (!(c->has & (EV_BIT(common, pid) | EV_BIT(common, tgid) | EV_BIT(common, comm))))
+		return;
+	TEXT_LIT(w->out, " [");
+	text_str(w->out, c->comm);
+	TEXT_LIT(w->out, "] ");
+	if (c->pid != c->tgid) {
+		buf_int(w->out, c->pid);
+		buf_u8(w->out, '/');
+	}
+	buf_int(w->out, c->tgid);
+}
+
+static void put_kernel(struct text_writer *w)
+{
+	const struct ev_kernel *k = w->ev->kernel;
+
+	if (ev_is(k->probe_type, "raw_tracepoint"))
+		TEXT_LIT(w->out, " [tp] ");
+	else if (ev_is(k->probe_type, "kprobe"))
+		TEXT_LIT(w->out, " [k] ");
+	else if (ev_is(k->probe_type, "kretprobe"))
+		TEXT_LIT(w->out, " [kr] ");
+	else
+		TEXT_LIT(w->out, " [invalid] ");
+	text_str(w->out, k->symbol);
+}
+
+static void put_userspace(struct text_writer *w)
+{
+	const struct ev_userspace *u = w->ev->userspace;
+	const char *slash = u->path.len ? memrchr(u->path.p, '/', u->path.len) : NULL;
+
+	TEXT_LIT(w->out, " [u] ");
+	text_str(w->out, u->symbol);
+	if (!slash)
+		return;
+	TEXT_LIT(w->out, " (");
+	text_untrusted(w->out, slash + 1, (size_t)(u->path.p + u->path.len - slash - 1));
+	buf_u8(w->out, ')');
+}
+
+static void put_track(struct text_writer *w, uint64_t timestamp, uint64_t orig_head, uint64_t skb)
+{
+	TEXT_LIT(w->out, " #");
+	if (timestamp) {
+		buf_hex(w->out, timestamp);
+		text_hex_digits(w->out, orig_head, 16);
+	} else {
+		buf_hex(w->out, orig_head);
+	}
+	text_hex(w->out, " (skb ", skb);
+	buf_u8(w->out, ')');
+}
+
+static void put_tracking(struct text_writer *w)
+{
+	const struct ev_tracking *s = w->ev->tracking;
+	const struct ev_skb_tracking *k = w->ev->skb_tracking;
+
+	if (s) {
+		put_track(w, s->timestamp, s->orig_head, s->skb);
+		text_dec(w->out, " n ", s->idx);
+	} else if (k) {
+		put_track(w, k->timestamp, k->orig_head, k->skb);
+	}
+}
+
+static void put_drop(struct text_writer *w)
+{
+	const struct ev_skb_drop *d = w->ev->skb_drop;
+
+	TEXT_LIT(w->out, " drop (reason ");
+	if (EV_HAS(d, skb_drop, subsys)) {
+		text_str(w->out, d->subsys);
+		buf_u8(w->out, '/');
+	}
+	text_str(w->out, d->drop_reason);
+	buf_u8(w->out, ')');
+}
+
+/* level: of the event's head. An empty list leaves a line of blanks before the next group, as Retis does. */
+static void put_stack(struct text_writer *w, unsigned int level, bool last)
+{
+	struct ev_list stack = w->ev->kernel->stack_trace;
+
+	if (w->t->o.single_line) {
+		TEXT_LIT(w->out, " [");
+		for (uint32_t i = 0; i < stack.n; i++) {
+			if (i)
+				TEXT_LIT(w->out, ", ");
+			text_str(w->out, stack.v[i]);
+		}
+		buf_u8(w->out, ']');
+		return;
+	}
+	if (!stack.n)
+		text_newline(w->out, last ? 0 : w->indent);
+	for (uint32_t i = 0; i < stack.n; i++) {
+		text_newline(w->out, level + 4);
+		text_str(w->out, stack.v[i]);
+	}
+}
+
+/* ---- events ---- */
+
+bool text_wants(const struct text *t, const struct ev *ev)
+{
+	if (!ev->common)
+		return false;
+	if (ev->sections & (EV_SECTION_BIT(snap) | EV_SECTION_BIT(diag)))
+		return !t->o.no_sockets && ev->diag;
+	return !(ev->sections & recording_sections) || (ev->sections & event_sections);
+}
+
+/* Where events are missing: how many, where, since when (and up to the time of the row). */
+static void put_loss(struct text_writer *w)
+{
+	const struct ev_loss *l = w->ev->loss;
+
+	text_time(w->t, w->ev->common->timestamp, w->out);
+	text_dec(w->out, " lost ", l->lost);
+	buf_u8(w->out, ' ');
+	if (EV_HAS(l, loss, kind))
+		text_str(w->out, l->kind);
+	else
+		buf_str(w->out, l->lost == 1 ? "event" : "events");
+	if (l->skipped) {
+		text_dec(w->out, " and skipped ", l->skipped);
+		buf_str(w->out, l->skipped == 1 ? " run" : " runs");
+	}
+	if (EV_HAS(l, loss, probe)) {
+		TEXT_LIT(w->out, " at ");
+		text_str(w->out, l->probe);
+	}
+	if (EV_HAS(l, loss, cpu))
+		text_dec(w->out, " cpu ", l->cpu);
+	if (EV_HAS(l, loss, from)) {
+		TEXT_LIT(w->out, " since ");
+		text_time(w->t, l->from, w->out);
+	}
+}
+
+static void put_groups(struct text_writer *w, const struct group *g, uint64_t sections)
+{
+	bool single_line = w->t->o.single_line;
+
+	for (; g->put; g++) {
+		size_t line, text;
+
+		if (!(sections & g->sections) && !(w->t->o.link_layer && sections & g->link_layer))
+			continue;
+		if (single_line) {
+			buf_u8(w->out, ' ');
+			g->put(w);
+			continue;
+		}
+		/* a line without text has no blanks either */
+		line = w->out->len + 1;
+		text_newline(w->out, w->indent);
+		text = w->out->len;
+		g->put(w);
+		if (w->out->len == text && !w->out->failed)
+			w->out->len = line;
+	}
+}
+
+static void put_head(struct text_writer *w)
+{
+	const struct ev *ev = w->ev;
+
+	put_common(w);
+	if (ev->kernel)
+		put_kernel(w);
+	else if (ev->userspace)
+		put_userspace(w);
+	put_tracking(w);
+	if (ev->skb_drop)
+		put_drop(w);
+}
+
+static bool any_group(const struct text *t, const struct group *g, uint64_t sections)
+{
+	for (; g->put; g++)
+		if (sections & g->sections || (t->o.link_layer && sections & g->link_layer))
+			return true;
+	return false;
+}
+
+bool text_event(struct text *t, const struct ev *ev, int level, struct buf *out)
+{
+	const struct group *groups = t->o.current ? current_groups : classic_groups;
+	struct text_writer w = {.t = t, .ev = ev, .out = out, .indent = (unsigned int)level + 2};
+
+	if (ev->startup || ev->clock)
+		take_clock(t, ev);
+	if (!text_wants(t, ev))
+		return false;
+	buf_room(out, EVENT_ROOM);
+	if (level)
+		TEXT_LIT(out, "  \u21b3 ");
+	if (ev->diag) {
+		text_time(t, ev->common->timestamp, out);
+		buf_u8(out, ' ');
+		text_sock_event(ev, t->o.single_line, level, out);
+		return true;
+	}
+	if (ev->loss && !ev->kernel) {
+		put_loss(&w);
+		return true;
+	}
+	put_head(&w);
+	if (ev->kernel && EV_HAS(ev->kernel, kernel, stack_trace))
+		put_stack(&w, (unsigned int)level, !any_group(t, groups, ev->sections));
+	put_groups(&w, groups, ev->sections);
+	return true;
+}
+
+void text_frame_event(struct text *t, struct buf *out)
+{
+	if (t->o.single_line)
+		buf_u8(out, '\n');
+	else
+		TEXT_LIT(out, "\n\n");
+}
+
+void text_frame_line(struct text *t, struct buf *out)
+{
+	buf_u8(out, '\n');
+}
+
+void text_frame_series(struct text *t, struct buf *out)
+{
+	buf_u8(out, '\n');
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the files of the text renderer: a group is the text of one or a few sections of an event. */
+#ifndef FORMATS_TEXT_IMPL_H
+#define FORMATS_TEXT_IMPL_H
+
+#include "formats/text/text.h"
+
+struct text_writer {
+	struct text *t;
+	const struct ev *ev;
+	struct buf *out;
+	unsigned int indent; /* of the event's groups, in multi-line */
+};
+
+typedef void text_group(struct text_writer *w);
+
+/* text_skb.c, text_packet.c, text_ct.c, text_ovs.c, text_startup.c */
+text_group text_group_net;     /* netns and dev */
+text_group text_group_skb;     /* vlan_accel, meta and data_ref, gso */
+text_group text_group_classic; /* all of the above on a line, the packet on the next */
+text_group text_group_packet;
+text_group text_group_nft;
+text_group text_group_ct;
+text_group text_group_ovs;
+text_group text_group_detrace;
+text_group text_group_startup;
+
+void text_packet_free(struct text_packet *packets);
+
+#define TEXT_LIT(out, text) buf_put(out, text, sizeof(text) - 1)
+
+static inline void text_str(struct buf *out, struct ev_str s)
+{
+	text_untrusted(out, s.p, s.len);
+}
+
+/* Line feed and n blanks. */
+void text_newline(struct buf *out, unsigned int n);
+
+/* What stands between the lines of a group: a line feed with indentation, or a blank in single-line. */
+static inline void text_separate(struct text_writer *w)
+{
+	if (w->t->o.single_line)
+		buf_u8(w->out, ' ');
+	else
+		text_newline(w->out, w->indent);
+}
+
+/*
+ * An unsigned integer behind its name (a literal, so that its length is known when inlined), in decimal
+ * or (without 0x) in hexadecimal.
+ */
+static inline __attribute__((always_inline)) void text_dec(struct buf *out, const char *name,
+							   uint64_t v)
+{
+	buf_put(out, name, __builtin_strlen(name));
+	buf_dec(out, v);
+}
+
+static inline __attribute__((always_inline)) void text_hex(struct buf *out, const char *name,
+							   uint64_t v)
+{
+	buf_put(out, name, __builtin_strlen(name));
+	buf_hex(out, v);
+}
+
+/* Exactly `digits` hexadecimal digits. */
+void text_hex_digits(struct buf *out, uint64_t v, unsigned int digits);
+
+#endif
