@@ -108,7 +108,18 @@ int netns_socket(const struct netns *ns, int domain, int type, int protocol,
 	struct socket_request r = {domain, type, protocol};
 	struct skbox_error why = {0};
 	int fd = netns_call(ns, socket_in, &r, &why);
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
 
+	/* inode numbers are used again at once: a namespace that was made anew may have the same */
+	if (fd >= 0 && ns->cookie &&
+	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0 &&
+	    cookie != ns->cookie) {
+		close(fd);
+		return error_set(err, -ESTALE, 0,
+				 "network namespace %u is gone: another one has its number",
+				 ns->inum);
+	}
 	if (fd >= 0)
 		return fd;
 	if (why.code)
@@ -154,14 +165,19 @@ static bool set_named(struct netns *ns, const char *dir, const char *name)
 	return true;
 }
 
-/* Name and path of a process's namespace; its name is read for people only. */
 static void set_process(struct netns *ns, unsigned long pid)
 {
+	*ns = (struct netns){0};
+	snprintf(ns->path, sizeof(ns->path), "/proc/%lu/ns/net", pid);
+}
+
+/* For people only. */
+static void name_process(struct netns *ns)
+{
+	unsigned long pid = strtoul(ns->path + strlen("/proc/"), NULL, 10);
 	char path[64], comm[32] = "";
 	FILE *f;
 
-	*ns = (struct netns){0};
-	snprintf(ns->path, sizeof(ns->path), "/proc/%lu/ns/net", pid);
 	snprintf(path, sizeof(path), "/proc/%lu/comm", pid);
 	f = fopen(path, "re");
 	if (f) {
@@ -202,7 +218,13 @@ int netns_find(const char *name, struct netns *ns, struct skbox_error *err)
 		return error_set(err, -ENOENT, 0,
 				 "no network namespace of that name below " NETNS_DIR);
 	set_process(ns, strtoul(name, NULL, 10));
+	name_process(ns);
 	return fill_identity(ns, err);
+}
+
+bool netns_is_same(const struct netns *a, const struct netns *b)
+{
+	return a->cookie && b->cookie ? a->cookie == b->cookie : a->inum == b->inum;
 }
 
 /* ---- all of them ---- */
@@ -272,6 +294,9 @@ static void scan_visit(struct scan *s, struct netns *ns)
 			memcpy(known->name, ns->name, sizeof(known->name));
 		return;
 	}
+	/* processes are many, and most are in a namespace that is known: only now */
+	if (!ns->name[0])
+		name_process(ns);
 	if (fill_identity(ns, NULL) == 0)
 		scan_add(s, ns, id);
 	else

@@ -8,6 +8,7 @@
 #ifndef CAPTURE_NETNS_H
 #define CAPTURE_NETNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,7 +60,13 @@ void netns_list_free(struct netns_list *list);
  */
 int netns_call(const struct netns *ns, int (*fn)(void *ctx), void *ctx, struct skbox_error *err);
 
-/* socket(domain, type, protocol) made in the namespace, where it stays for life. The descriptor or a negative errno. */
+/* Whether both are one namespace: by cookie, by inode where one of them has none. */
+bool netns_is_same(const struct netns *a, const struct netns *b);
+
+/*
+ * socket(domain, type, protocol) made in the namespace, where it stays for life. The descriptor or a negative errno;
+ * -ESTALE: what is at the path by now is another namespace.
+ */
 int netns_socket(const struct netns *ns, int domain, int type, int protocol,
 		 struct skbox_error *err);
 

@@ -4,22 +4,18 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "capture/sock/netlink.h"
-#include "capture/sock/sock_dump_cgroup.h"
 #include "formats/sock/sockdiag.h"
 
-enum { CAUSE_MAX = 64, COOKIES_FIRST = 1024, COOKIE_OFFSET = 44 };
+enum { CAUSE_MAX = 64 };
 
 /*
  * struct inet_diag_req_v2 (include/uapi/linux/inet_diag.h) without the socket id, which stays zero:
@@ -39,12 +35,6 @@ _Static_assert(sizeof(struct request) == 56, "inet_diag_req_v2");
 enum { REQUEST_EXT = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 };
 
 static const uint8_t families[] = {AF_INET, AF_INET6};
-
-/* Cookies seen in this dump: open addressing, 0 for an empty place. */
-struct cookies {
-	uint64_t *v;
-	size_t size, n; /* size: a power of two, or 0 */
-};
 
 /* One dump: one family of one namespace. */
 struct dump {
@@ -71,67 +61,11 @@ struct sock_dumper {
 	uint64_t filled_ns;
 	uint32_t next_set;
 	struct dump dump;
-	struct cookies cookies;
-	struct sock_dump_cgroups *cgroups; /* NULL: paths cannot be found */
+	struct sock_cookies cookies; /* seen in this dump */
+	struct sock_rows *rows;
+	bool own_rows;
 	struct sock_dump_totals totals;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-/* ---- cookies ---- */
-
-/* Multiplicative hash: cookies are consecutive numbers in batches a CPU. */
-static size_t cookie_place(const struct cookies *c, uint64_t cookie)
-{
-	size_t i = (size_t)(cookie * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (c->size - 1);
-
-	while (c->v[i] && c->v[i] != cookie)
-		i = (i + 1) & (c->size - 1);
-	return i;
-}
-
-static int cookies_grow(struct cookies *c)
-{
-	struct cookies bigger = {.size = c->size ? 2 * c->size : COOKIES_FIRST, .n = c->n};
-
-	bigger.v = calloc(bigger.size, sizeof(*bigger.v));
-	if (!bigger.v)
-		return -ENOMEM;
-	for (size_t i = 0; i < c->size; i++)
-		if (c->v[i])
-			bigger.v[cookie_place(&bigger, c->v[i])] = c->v[i];
-	free(c->v);
-	*c = bigger;
-	return 0;
-}
-
-/* 1: the cookie is new; 0: it was there; -ENOMEM. */
-static int cookies_add(struct cookies *c, uint64_t cookie)
-{
-	size_t i;
-
-	if (2 * c->n >= c->size && cookies_grow(c) < 0)
-		return -ENOMEM;
-	i = cookie_place(c, cookie);
-	if (c->v[i])
-		return 0;
-	c->v[i] = cookie;
-	c->n++;
-	return 1;
-}
-
-static void cookies_clear(struct cookies *c)
-{
-	if (c->v)
-		memset(c->v, 0, c->size * sizeof(*c->v));
-	c->n = 0;
-}
 
 /* ---- rows ---- */
 
@@ -175,66 +109,28 @@ static void add_frame(struct sock_dumper *d, bool end, uint64_t time_ns)
 	EV_SET(row, snapset, status, d->dump.status);
 }
 
-/* The last row of a section, which the decoder has just filled. */
-#define LAST_ROW(b, id) ((struct ev_##id *)(void *)(b)->sec[EV_##id].p + ((b)->sec[EV_##id].n - 1))
-
-/*
- * What only this host can tell now: the name of the device that the socket is bound to, and the path
- * of its cgroup.
- */
-static void add_names(struct sock_dumper *d)
-{
-	struct ev_batch *b = d->batch;
-	struct ev_diag *diag = LAST_ROW(b, diag);
-	struct ifreq request = {.ifr_ifindex = (int)diag->ifindex};
-
-	if (b->failed)
-		return;
-	/* a netlink socket answers for the namespace that it belongs to */
-	if (diag->ifindex && ioctl(d->fd, SIOCGIFNAME, &request) == 0)
-		EV_SET(diag, diag, ifname,
-		       ev_string(b, request.ifr_name, strnlen(request.ifr_name, IFNAMSIZ)));
-	if (b->mask[b->n - 1] & EV_SECTION_BIT(diag_attr)) {
-		struct ev_diag_attr *attr = LAST_ROW(b, diag_attr);
-		const char *path = sock_dump_cgroups_path(d->cgroups, attr->cgroup_id);
-
-		if (path)
-			EV_SET(attr, diag_attr, cgroup, ev_text(b, path));
-	}
-}
-
 /* A message of the dump: 0, or a negative errno that ends the round. */
 static int add_socket(struct sock_dumper *d, const struct netlink_msg *m)
 {
-	struct ev_snap *snap;
-	uint64_t cookie;
+	struct sock_row row = {.ns = &d->ns,
+			       .time_ns = d->filled_ns,
+			       .cause = d->cause,
+			       .set = d->dump.set,
+			       .has_set = true,
+			       .fd = d->fd};
 	int ret;
 
-	if (m->len < SOCKDIAG_MSG_BYTES) {
-		d->totals.undecoded++;
-		return 0;
-	}
 	/* rows double or vanish when hash buckets change between two recvs: see sock_dump.h */
-	memcpy(&cookie, m->p + COOKIE_OFFSET, sizeof(cookie));
-	ret = cookie ? cookies_add(&d->cookies, cookie) : 1;
+	ret = m->len < SOCKDIAG_MSG_BYTES ? 1
+					  : sock_cookies_add(&d->cookies, sock_row_cookie(m->p));
 	if (ret < 0)
 		return ret;
 	if (ret == 0) {
 		d->dump.dups++;
 		return 0;
 	}
-	add_common(d, d->filled_ns);
-	snap = EV_ADD(d->batch, snap);
-	EV_SET(snap, snap, set, d->dump.set);
-	EV_SET(snap, snap, cause, ev_text(d->batch, d->cause));
-	ret = sockdiag_decode(m->p, m->len, d->batch, NULL);
-	if (ret < 0)
-		d->totals.undecoded++;
-	if (ret == -EBADMSG) {
-		ev_batch_drop(d->batch);
+	if (!sock_rows_add(d->rows, &row, m->p, m->len, d->batch))
 		return 0;
-	}
-	add_names(d);
 	d->dump.rows++;
 	return d->batch->n >= SOCK_DUMP_BATCH_ROWS ? flush(d) : 0;
 }
@@ -246,7 +142,7 @@ static void round_end(struct sock_dumper *d)
 	if (d->fd >= 0)
 		close(d->fd);
 	d->fd = -1;
-	d->totals.last_ns = now_ns() - d->start_ns;
+	d->totals.last_ns = sock_now_ns() - d->start_ns;
 	d->totals.time_ns += d->totals.last_ns;
 	d->totals.rounds++;
 }
@@ -270,8 +166,8 @@ static int dump_begin(struct sock_dumper *d, struct skbox_error *err)
 		return ret;
 	}
 	d->dump = (struct dump){.set = d->next_set++};
-	cookies_clear(&d->cookies);
-	d->filled_ns = now_ns();
+	sock_cookies_clear(&d->cookies);
+	d->filled_ns = sock_now_ns();
 	add_frame(d, false, d->filled_ns);
 	if (bind(d->fd, (struct sockaddr *)&self, sizeof(self)) < 0 ||
 	    getsockname(d->fd, (struct sockaddr *)&self, &len) < 0) {
@@ -281,7 +177,7 @@ static int dump_begin(struct sock_dumper *d, struct skbox_error *err)
 	d->port = self.nl_pid;
 	d->dump.status = netlink_request(d->fd, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP,
 					 ++d->seq, &r, sizeof(r));
-	d->filled_ns = now_ns();
+	d->filled_ns = sock_now_ns();
 	return 0;
 }
 
@@ -291,7 +187,7 @@ static int dump_end(struct sock_dumper *d, bool cut, struct skbox_error *err)
 	struct skbox_error why = {0};
 	int ret;
 
-	add_frame(d, true, now_ns());
+	add_frame(d, true, sock_now_ns());
 	d->totals.rows += d->dump.rows;
 	d->totals.bytes += d->dump.bytes;
 	d->totals.dups += d->dump.dups;
@@ -359,7 +255,7 @@ int sock_dumper_step(struct sock_dumper *d, struct skbox_error *err)
 		return 0;
 	if (d->dump.status < 0 && d->dump.status != -ENOBUFS && d->dump.status != -EINTR)
 		return dump_end(d, false, err);
-	if (now_ns() - d->start_ns > SOCK_DUMP_DEADLINE_NS) {
+	if (sock_now_ns() - d->start_ns > SOCK_DUMP_DEADLINE_NS) {
 		d->dump.status = -ETIMEDOUT;
 		return dump_end(d, true, err);
 	}
@@ -376,7 +272,7 @@ int sock_dumper_step(struct sock_dumper *d, struct skbox_error *err)
 	}
 	d->dump.bytes += (size_t)n;
 	ret = take_messages(d, (size_t)n);
-	d->filled_ns = now_ns();
+	d->filled_ns = sock_now_ns();
 	if (ret == 0)
 		return dump_end(d, d->dump.status == -E2BIG, err);
 	if (ret < 0) {
@@ -395,7 +291,7 @@ int sock_dumper_start(struct sock_dumper *d, const struct netns *ns, const char 
 	d->ns = *ns;
 	snprintf(d->cause, sizeof(d->cause), "%s", cause);
 	d->family = 0;
-	d->start_ns = now_ns();
+	d->start_ns = sock_now_ns();
 	return dump_begin(d, err);
 }
 
@@ -428,9 +324,10 @@ int sock_dumper_open(struct sock_dumper **out, const struct sock_dump_options *o
 		d->fd = -1;
 		d->batch = ev_batch_new();
 		d->buf = malloc(NETLINK_BUFFER_BYTES);
-		d->cgroups = sock_dump_cgroups_open();
+		d->own_rows = !options->rows;
+		d->rows = options->rows ? options->rows : sock_rows_new(0);
 	}
-	if (!d || !d->batch || !d->buf) {
+	if (!d || !d->batch || !d->buf || !d->rows) {
 		sock_dumper_close(d);
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	}
@@ -446,8 +343,9 @@ void sock_dumper_close(struct sock_dumper *d)
 		close(d->fd);
 	ev_batch_free(d->batch);
 	free(d->buf);
-	sock_dump_cgroups_close(d->cgroups);
-	free(d->cookies.v);
+	if (d->own_rows)
+		sock_rows_free(d->rows);
+	sock_cookies_free(&d->cookies);
 	free(d);
 }
 
@@ -461,7 +359,8 @@ bool sock_dumper_busy(const struct sock_dumper *d)
 	return d->fd >= 0;
 }
 
-const struct sock_dump_totals *sock_dumper_totals(const struct sock_dumper *d)
+const struct sock_dump_totals *sock_dumper_totals(struct sock_dumper *d)
 {
+	d->totals.undecoded = d->rows->undecoded;
 	return &d->totals;
 }

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "capture/sock/netns.h"
+#include "capture/sock/sock_row.h"
 #include "formats/error.h"
 #include "formats/event.h"
 
@@ -44,6 +45,7 @@ struct sock_dump_options {
 	 */
 	int (*emit)(void *ctx, struct ev_batch *b);
 	void *ctx;
+	struct sock_rows *rows; /* borrowed; NULL: the dumper's own, of all sockets */
 };
 
 /* What dumps cost and gave so far, over all rounds. */
@@ -86,6 +88,6 @@ bool sock_dumper_busy(const struct sock_dumper *d);
 int sock_dumper_run(struct sock_dumper *d, const struct netns *ns, const char *cause,
 		    struct skbox_error *err);
 
-const struct sock_dump_totals *sock_dumper_totals(const struct sock_dumper *d);
+const struct sock_dump_totals *sock_dumper_totals(struct sock_dumper *d);
 
 #endif

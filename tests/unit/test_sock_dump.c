@@ -31,6 +31,7 @@ static int fake_clock(clockid_t id, struct timespec *t);
 #define netlink_recv    fake_recv
 #define netlink_request fake_request
 #define clock_gettime   fake_clock
+#include "capture/sock/sock_row.c"
 #include "capture/sock/sock_dump.c"
 #undef clock_gettime
 
