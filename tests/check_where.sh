@@ -22,6 +22,7 @@ same() { # NAME FILE FILE: which must not be empty
 python3 tests/where_naive.py "$skbox" 240 "${SEED:-6}" $demo $retis/current-101/events.json.zst \
 	$retis/classic-102/events.json.zst $retis/current-ovs-111/events.json.zst
 verdict "240 random expressions match what a naive evaluation matches" $?
+python3 tests/filter_peers.py "$skbox" "${SEED:-11}"
 
 # Blocks that differ; a Retis file has no blocks that could be skipped, so both must show the same.
 # Without their first line they have no rows about the recording, for which a block is always read.
