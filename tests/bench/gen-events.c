@@ -3,21 +3,34 @@
  * A large recording for measurements, the same at every run: packets of 200 TCP flows, each seen at
  * five probes, as Retis JSON in both shapes and as a pcap of one packet an event.
  *
- * usage: gen-events PACKETS FOLDER     writes FOLDER/current.json, classic.json and events.pcap; prints how
- *                                     many bytes of random payload they hold, each packet counted once
+ * usage: gen-events [-f FLOWS] [-p PROBES] [-s SNAPLEN] PACKETS FOLDER
+ *   writes FOLDER/current.json, classic.json and events.pcap; prints how many bytes of random payload
+ *   they hold, each packet counted once. FOLDER "-": current.json to standard output, nothing else.
+ *   FLOWS 1 to 1000000, PROBES 1 to 30, SNAPLEN 40 to 1514.
  *
  * Sizes are what a server sees: half of the packets are bare acknowledgements, a third full segments of
  * which the recording kept 255 bytes. The payload is random, as encrypted payload is; one packet of a
  * hundred is dropped at its last probe.
  */
-#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { FLOWS = 200, PROBES = 5, CPUS = 8, SNAPLEN = 255, ETH = 14, HEADERS = ETH + 20 + 32 };
+enum {
+	CPUS = 8,
+	ETH = 14,
+	HEADERS = ETH + 20 + 32,
+	SEGMENT = 1448,
+	FRAME = HEADERS + SEGMENT,
+	SNAPLEN_MIN = 40,
+	FLOWS_MAX = 1000000,
+	PROBES_MAX = 30,
+};
+
+static uint32_t flow_count = 200, probe_count = 5, snaplen = 255;
 
 struct flow {
 	uint32_t src, dst, seq, ack, tsval, tsecr;
@@ -26,7 +39,7 @@ struct flow {
 };
 
 struct packet {
-	uint8_t bytes[SNAPLEN];
+	uint8_t bytes[FRAME];
 	uint32_t len, kept; /* on the wire; in bytes[] */
 	uint32_t hash;
 };
@@ -37,11 +50,39 @@ struct place {
 	bool link_layer;   /* skb->len still counts the Ethernet header */
 };
 
-static const struct place places[PROBES] = {
-	{"net:netif_receive_skb", "raw_tracepoint", 0, true}, {"ip_rcv", "kprobe", 350, false},
-	{"ip_local_deliver", "kprobe", 600, false},           {"tcp_v4_rcv", "kprobe", 300, false},
-	{"skb:consume_skb", "raw_tracepoint", 900, false},
+/* The way of a TCP packet through the stack; the last one ends every journey that is longer than one probe. */
+static const struct place places[PROBES_MAX - 1] = {
+	{"net:netif_receive_skb", "raw_tracepoint", 0, true},
+	{"ip_rcv", "kprobe", 350, false},
+	{"ip_local_deliver", "kprobe", 600, false},
+	{"tcp_v4_rcv", "kprobe", 300, false},
+	{"ip_rcv_core", "kprobe", 200, false},
+	{"nf_hook_slow", "kprobe", 250, false},
+	{"nft_do_chain", "kprobe", 300, false},
+	{"nf_conntrack_in", "kprobe", 400, false},
+	{"nf_conntrack_tcp_packet", "kprobe", 250, false},
+	{"ip_rcv_finish", "kprobe", 200, false},
+	{"ip_route_input_noref", "kprobe", 350, false},
+	{"ip_local_deliver_finish", "kprobe", 200, false},
+	{"ip_protocol_deliver_rcu", "kprobe", 150, false},
+	{"raw_local_deliver", "kprobe", 150, false},
+	{"tcp_v4_fill_cb", "kprobe", 150, false},
+	{"tcp_filter", "kprobe", 200, false},
+	{"sk_filter_trim_cap", "kprobe", 250, false},
+	{"security_sock_rcv_skb", "kprobe", 200, false},
+	{"tcp_v4_do_rcv", "kprobe", 200, false},
+	{"tcp_rcv_established", "kprobe", 250, false},
+	{"tcp_validate_incoming", "kprobe", 200, false},
+	{"tcp_ack", "kprobe", 300, false},
+	{"tcp_data_queue", "kprobe", 250, false},
+	{"tcp_queue_rcv", "kprobe", 150, false},
+	{"tcp_event_data_recv", "kprobe", 150, false},
+	{"sock_def_readable", "kprobe", 300, false},
+	{"tcp_rcv_space_adjust", "kprobe", 500, false},
+	{"skb_copy_datagram_iter", "kprobe", 400, false},
+	{"__kfree_skb", "kprobe", 300, false},
 };
+static const struct place last_place = {"skb:consume_skb", "raw_tracepoint", 900, false};
 static const uint16_t services[] = {443, 443, 443, 80, 22, 5432, 8080};
 
 static uint64_t state = 0x736b626f78; /* any number but 0 */
@@ -96,14 +137,14 @@ static void make_packet(struct packet *p, struct flow *f, uint32_t number)
 					 0x52, 0x54, 0, 0xab, 0xcd, 0xef};
 	uint32_t kind = random_below(6), payload = kind < 3    ? 0
 						   : kind == 3 ? 1 + random_below(600)
-							       : 1448;
+							       : SEGMENT;
 	uint8_t *ip = p->bytes + ETH, *tcp = ip + 20;
 
 	memset(p->bytes, 0, HEADERS);
 	memcpy(p->bytes, macs, sizeof(macs));
 	put16(p->bytes + 12, 0x0800);
 	p->len = HEADERS + payload;
-	p->kept = p->len < SNAPLEN ? p->len : SNAPLEN;
+	p->kept = p->len < snaplen ? p->len : snaplen;
 	ip[0] = 0x45;
 	put16(ip + 2, p->len - ETH);
 	put16(ip + 4, number & 0xffff);
@@ -129,7 +170,7 @@ static void make_packet(struct packet *p, struct flow *f, uint32_t number)
 	for (uint32_t i = HEADERS; i < p->kept; i++)
 		p->bytes[i] = (uint8_t)random_below(256);
 	f->seq += payload;
-	f->ack += payload ? 0 : 1448;
+	f->ack += payload ? 0 : SEGMENT;
 	p->hash = (f->src ^ f->dst * 31) * 2654435761u + f->sport;
 }
 
@@ -252,28 +293,97 @@ static FILE *create(const char *folder, const char *name)
 	return f;
 }
 
+/* Where events go: NULL where they do not. */
+struct outputs {
+	FILE *current, *classic, *pcap;
+};
+
+static struct outputs open_outputs(const char *folder, uint64_t time)
+{
+	struct outputs o = {.current = stdout};
+
+	if (strcmp(folder, "-")) {
+		o.current = create(folder, "current.json");
+		o.classic = create(folder, "classic.json");
+		o.pcap = create(folder, "events.pcap");
+		put_startup(o.classic, "v1.5.0", time);
+		put_pcap_header(o.pcap);
+	}
+	put_startup(o.current, "v1.6.4", time);
+	return o;
+}
+
+static void put_everywhere(const struct outputs *o, const struct event *e)
+{
+	put_event(o->current, e, false);
+	if (o->classic) {
+		put_event(o->classic, e, true);
+		put_pcap(o->pcap, e);
+	}
+}
+
+/* The events of one packet, from probe to probe; the time after the last. */
+static uint64_t put_journey(const struct outputs *o, struct event *e, uint64_t time, bool dropped)
+{
+	e->first = time;
+	for (uint32_t i = 0; i < probe_count; i++) {
+		bool last = i && i == probe_count - 1;
+
+		e->place = last ? &last_place : &places[i];
+		time += e->place->after_ns / 2 + random_below(e->place->after_ns + 1);
+		e->time = time;
+		e->pid = random_below(4) ? 0 : 1234;
+		e->dropped = dropped && last;
+		put_everywhere(o, e);
+	}
+	return time;
+}
+
+static uint32_t number(const char *text, uint32_t min, uint32_t max)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*end || v < min || v > max) {
+		fprintf(stderr, "gen-events: %s: a number from %u to %u is wanted\n", text, min,
+			max);
+		exit(2);
+	}
+	return (uint32_t)v;
+}
+
 int main(int argc, char **argv)
 {
-	static struct flow flows[FLOWS];
-	FILE *current, *classic, *pcap;
+	struct flow *flows;
+	struct outputs o;
 	uint64_t time = UINT64_C(1000000000000), payload = 0;
 	uint32_t packets;
+	int c;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: gen-events PACKETS FOLDER\n");
+	while ((c = getopt(argc, argv, "f:p:s:")) != -1) {
+		switch (c) {
+		case 'f': flow_count = number(optarg, 1, FLOWS_MAX); break;
+		case 'p': probe_count = number(optarg, 1, PROBES_MAX); break;
+		case 's': snaplen = number(optarg, SNAPLEN_MIN, FRAME); break;
+		default: return 2;
+		}
+	}
+	if (argc - optind != 2) {
+		fprintf(stderr,
+			"usage: gen-events [-f FLOWS] [-p PROBES] [-s SNAPLEN] PACKETS FOLDER\n");
 		return 2;
 	}
-	packets = (uint32_t)strtoul(argv[1], NULL, 10);
-	current = create(argv[2], "current.json");
-	classic = create(argv[2], "classic.json");
-	pcap = create(argv[2], "events.pcap");
-	put_startup(current, "v1.6.4", time);
-	put_startup(classic, "v1.5.0", time);
-	put_pcap_header(pcap);
-	for (int i = 0; i < FLOWS; i++)
+	packets = number(argv[optind], 0, UINT32_MAX);
+	flows = calloc(flow_count, sizeof(*flows));
+	if (!flows) {
+		fprintf(stderr, "gen-events: out of memory\n");
+		return 2;
+	}
+	o = open_outputs(argv[optind + 1], time);
+	for (uint32_t i = 0; i < flow_count; i++)
 		make_flow(&flows[i]);
 	for (uint32_t n = 0; n < packets; n++) {
-		struct flow *f = &flows[random_below(FLOWS)];
+		struct flow *f = &flows[random_below(flow_count)];
 		struct packet p;
 		struct event e = {.packet = &p,
 				  .flow = f,
@@ -283,20 +393,12 @@ int main(int argc, char **argv)
 		bool dropped = !random_below(100);
 
 		make_packet(&p, f, n);
-		payload += p.kept - HEADERS;
-		time += 500 + random_below(40000);
-		e.first = time;
-		for (int i = 0; i < PROBES; i++) {
-			e.place = &places[i];
-			time += e.place->after_ns / 2 + random_below(e.place->after_ns + 1);
-			e.time = time;
-			e.pid = random_below(4) ? 0 : 1234;
-			e.dropped = dropped && i == PROBES - 1;
-			put_event(current, &e, false);
-			put_event(classic, &e, true);
-			put_pcap(pcap, &e);
-		}
+		payload += p.kept > HEADERS ? p.kept - HEADERS : 0;
+		time = put_journey(&o, &e, time + 500 + random_below(40000), dropped);
 	}
+	free(flows);
+	if (!o.classic)
+		return fflush(stdout) != 0;
 	printf("%llu\n", (unsigned long long)payload);
-	return fclose(current) || fclose(classic) || fclose(pcap);
+	return fclose(o.current) || fclose(o.classic) || fclose(o.pcap);
 }
