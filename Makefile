@@ -28,7 +28,7 @@ HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=$(if $(filter 1,$(SAN)),0,2
 # system headers before -I.: <linux/...> must not be shadowed by our folders
 CPPFLAGS_ALL := -I. -I$(B) -D_GNU_SOURCE -DSKBOX_VERSION='"$(VERSION)"' $(CPPFLAGS)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-CFLAGS_ALL := -std=gnu11 $(OPT) $(CFLAGS) $(WARN) $(WERROR) $(HARDEN) $(SANFLAGS)
+CFLAGS_ALL := -std=gnu11 -pthread $(OPT) $(CFLAGS) $(WARN) $(WERROR) $(HARDEN) $(SANFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 
 FORMATS_LIBS := -lzstd -lpcap -lz

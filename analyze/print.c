@@ -3,11 +3,17 @@
 #include "analyze/command.h"
 #include "analyze/filter/fields_table.h"
 #include "analyze/filter/filter.h"
+#include "analyze/parallel.h"
 #include "analyze/render.h"
+#include "analyze/render_pool.h"
 #include "analyze/source/source.h"
+
+/* Reading is one thread's work: with more than this many to render, they wait for it. */
+enum { THREADS_DEFAULT_MAX = 4 };
 
 struct print_config {
 	const char *fields;
+	uint64_t threads; /* 0: as many as there are processors */
 	struct render_options render;
 	struct filter_options filter;
 };
@@ -17,11 +23,16 @@ static const struct option_row rows[] = {
 	       "columns instead: the fields of skbox schema and of packet headers, as "
 	       "time,dev.name,drop.reason"),
 	RENDER_OPTIONS(print_config, render),
+	OPTION(NUMBER, print_config, threads, "threads", 0, "N",
+	       "threads that read and render (default: one a processor, 4 at most)", .min = 1,
+	       .max = PARALLEL_THREADS_MAX),
 	FILTER_OPTIONS(print_config, filter),
 };
 
 struct printer {
 	struct render render;
+	unsigned int threads;
+	struct render_pool *pool; /* NULL: one thread, or not needed yet */
 	struct filter *filter;
 	struct source *source;
 	struct fields_list fields; /* --fields; n 0: as text */
@@ -36,6 +47,24 @@ static void print_fields(struct printer *p, const struct ev *ev)
 	fields_table_add(&p->table, &p->fields, ev, &p->render.text);
 }
 
+/*
+ * Several threads, for what is worth it: the layout of a series and of columns depends on what came before.
+ * Threads come with the first such batch. False: one thread does it.
+ */
+static bool use_pool(struct printer *p, bool sorted)
+{
+	if (p->threads < 2)
+		return false;
+	if (p->fields.n || sorted) {
+		if (p->pool)
+			render_pool_drain(p->pool);
+		return false;
+	}
+	if (!p->pool && !(p->pool = render_pool_new(&p->render, p->threads)))
+		p->threads = 1;
+	return p->pool != NULL;
+}
+
 /* All events of a batch. False: stop. */
 static bool print_batch(struct printer *p, const struct ev_batch *batch)
 {
@@ -43,8 +72,12 @@ static bool print_batch(struct printer *p, const struct ev_batch *batch)
 	struct ev_walk w = ev_walk(batch);
 	struct ev ev = {0};
 
-	if (!sorted)
+	if (!sorted && p->render.in_series) {
 		render_end_series(&p->render);
+		terminal_flush(&p->render.out); /* the pool writes by itself */
+	}
+	if (use_pool(p, sorted))
+		return render_pool_add(p->pool, p->source, p->filter) && !filter_done(p->filter);
 	while (more && !filter_done(p->filter) && ev_next(&w, &ev)) {
 		p->begins |= source_series(&ev);
 		if (!filter_match(p->filter, &ev))
@@ -83,9 +116,13 @@ static int print_run(int argc, char **argv)
 	if (filter_open(p.filter, &p.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;
 	render_open(&p.render, &c.render);
+	p.threads = c.threads ? (unsigned int)c.threads : parallel_processors();
+	if (!c.threads && p.threads > THREADS_DEFAULT_MAX)
+		p.threads = THREADS_DEFAULT_MAX;
 	do
 		rc = source_next(p.source, &batch);
 	while (rc > 0 && print_batch(&p, batch));
+	render_pool_free(p.pool);
 	if (render_close(&p.render) < 0)
 		rc = -1;
 	rc = rc < 0 ? EXIT_FAILED : source_finish(p.source);

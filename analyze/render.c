@@ -49,10 +49,7 @@ void render_end_series(struct render *r)
 
 void render_skip(struct render *r, const struct ev *ev)
 {
-	size_t len = r->out.buf.len;
-
-	text_event(&r->text, ev, 0, &r->out.buf);
-	r->out.buf.len = len;
+	text_skip(&r->text, ev);
 }
 
 int render_close(struct render *r)

@@ -17,6 +17,8 @@
 enum { MESSAGE_MAX = 2048 };
 
 static const char *program = "skbox";
+static void (*before_error)(void *ctx);
+static void *before_error_ctx;
 
 void terminal_init(const char *name)
 {
@@ -46,12 +48,20 @@ int terminal_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+void terminal_before_error(void (*flush)(void *ctx), void *ctx)
+{
+	before_error = flush;
+	before_error_ctx = ctx;
+}
+
 void terminal_error(const char *format, ...)
 {
 	char text[MESSAGE_MAX];
 	struct buf line = {0};
 	va_list args;
 
+	if (before_error)
+		before_error(before_error_ctx);
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
@@ -173,6 +183,18 @@ bool terminal_flush(struct terminal_out *o)
 	else if (rc < 0)
 		o->error = rc;
 	return rc == 0;
+}
+
+bool terminal_put(struct terminal_out *o, struct buf *buf)
+{
+	struct buf mine = o->buf;
+	bool more;
+
+	o->buf = *buf;
+	more = terminal_flush(o);
+	*buf = o->buf;
+	o->buf = mine;
+	return more;
 }
 
 int terminal_close(struct terminal_out *o)

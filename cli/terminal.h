@@ -19,6 +19,11 @@ const char *terminal_program(void);
  * what is not UTF-8 are escaped, so arguments may be untrusted.
  */
 void terminal_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * What terminal_error() calls first, so that output that is on its way is seen before the message; NULL:
+ * nothing. It must not cause a message itself.
+ */
+void terminal_before_error(void (*flush)(void *ctx), void *ctx);
 /* "skbox: WHERE: TEXT (offset N)"; unit is "offset", "line", or NULL for an error without a place. */
 void terminal_report(const char *where, const struct skbox_error *err, const char *unit);
 
@@ -47,6 +52,9 @@ void terminal_guard_json(struct buf *out, const uint8_t *p, size_t len);
 
 /* Writes what is collected. False: stop producing (closed or error). */
 bool terminal_flush(struct terminal_out *o);
+
+/* Writes a buffer and empties it; what is collected must have gone out before. False: as above. */
+bool terminal_put(struct terminal_out *o, struct buf *buf);
 
 static inline bool terminal_more(struct terminal_out *o)
 {

@@ -317,6 +317,11 @@ bool filter_done(const struct filter *f)
 	return f->o.count && f->passed >= f->o.count;
 }
 
+bool filter_passes_all(const struct filter *f)
+{
+	return !f->o.count && !f->journeys && !filter_selects(f);
+}
+
 bool filter_selects(const struct filter *f)
 {
 	return f->packet || f->n_probes || f->o.drops || f->n_where || is_timed(f);

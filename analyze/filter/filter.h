@@ -93,6 +93,9 @@ bool filter_match(struct filter *f, const struct ev *ev);
 /* After --count events have passed: nothing more will. */
 bool filter_done(const struct filter *f);
 
+/* Whether it lets everything pass: then filter_match() need not be asked. */
+bool filter_passes_all(const struct filter *f);
+
 /* Whether it chooses by content (all but --count): then the startup event is not printed. */
 bool filter_selects(const struct filter *f);
 

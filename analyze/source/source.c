@@ -404,6 +404,14 @@ int source_next(struct source *s, struct ev_batch **batch)
 	}
 }
 
+struct ev_batch *source_take(struct source *s, struct ev_batch *other)
+{
+	struct ev_batch *taken = s->batch;
+
+	s->batch = other;
+	return taken;
+}
+
 int source_finish(struct source *s)
 {
 	const struct source_status *st = &s->status;

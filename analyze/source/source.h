@@ -63,6 +63,9 @@ int source_open(struct source **s, const struct source_options *options, char *c
  */
 int source_next(struct source *s, struct ev_batch **batch);
 
+/* The batch given out last, now the caller's; the source fills `other` next, which becomes its own. */
+struct ev_batch *source_take(struct source *s, struct ev_batch *other);
+
 /*
  * Whether one of the inputs is the file at this path, of whatever name: an output must not replace what is
  * read. True with the message already on standard error.

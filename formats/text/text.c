@@ -124,6 +124,20 @@ static void take_clock(struct text *t, const struct ev *ev)
 	t->date_len = 0;
 }
 
+void text_skip(struct text *t, const struct ev *ev)
+{
+	if (ev->startup || ev->clock)
+		take_clock(t, ev);
+}
+
+void text_set_clock(struct text *t, const struct text *from)
+{
+	t->has_offset = from->has_offset;
+	t->offset_sec = from->offset_sec;
+	t->offset_nsec = from->offset_nsec;
+	t->date_len = 0;
+}
+
 static void put_two(struct buf *out, char before, int64_t v)
 {
 	buf_u8(out, (uint8_t)before);
@@ -387,8 +401,7 @@ bool text_event(struct text *t, const struct ev *ev, int level, struct buf *out)
 	const struct group *groups = t->o.current ? current_groups : classic_groups;
 	struct text_writer w = {.t = t, .ev = ev, .out = out, .indent = (unsigned int)level + 2};
 
-	if (ev->startup || ev->clock)
-		take_clock(t, ev);
+	text_skip(t, ev);
 	if (!text_wants(t, ev))
 		return false;
 	buf_room(out, EVENT_ROOM);

@@ -52,6 +52,11 @@ bool text_wants(const struct text *t, const struct ev *ev);
  */
 bool text_event(struct text *t, const struct ev *ev, int level, struct buf *out);
 
+/* An event that is not shown, but whose clock counts. */
+void text_skip(struct text *t, const struct ev *ev);
+/* Goes on from the clock of another: for one who begins within the stream. */
+void text_set_clock(struct text *t, const struct text *from);
+
 /* What stands behind an event of an unsorted stream: "\n\n", or "\n" in single-line. */
 void text_frame_event(struct text *t, struct buf *out);
 /*
