@@ -372,7 +372,7 @@ static __always_inline int VARIANT(record_skb)(__u64 *ctx, const struct saved *s
 	head = as_number(READ(skb, head));
 	if (config.features & PROBE_FILTER && !VARIANT(is_wanted)(skb, head)) {
 		/* a packet that was wanted once is followed on its way */
-		if (!(config.features & PROBE_TRACK && head && track_knows((__u64)skb, head))) {
+		if (!(config.features & PROBE_TRACK && head && track_knows(as_number(skb), head))) {
 			record_filtered(ctx, cpu);
 			goto end;
 		}
