@@ -60,6 +60,9 @@ struct filter_options {
 
 void filter_options_free(struct filter_options *o);
 
+/* Whether all of the input must be read before an event can be shown. */
+bool filter_reads_twice(const struct filter_options *o);
+
 struct filter;
 struct source;
 struct source_options;
@@ -104,7 +107,7 @@ bool filter_selects(const struct filter *f);
 	(EV_SECTION_BIT(startup) | EV_SECTION_BIT(host) | EV_SECTION_BIT(clock) |                  \
 	 EV_SECTION_BIT(iface) | EV_SECTION_BIT(nsinfo) | EV_SECTION_BIT(probe) |                  \
 	 EV_SECTION_BIT(dropname) | EV_SECTION_BIT(loss) | EV_SECTION_BIT(snapset) |               \
-	 EV_SECTION_BIT(total) | EV_SECTION_BIT(finish))
+	 EV_SECTION_BIT(total) | EV_SECTION_BIT(finish) | EV_SECTION_BIT(input))
 
 static inline bool filter_is_record(const struct ev *ev)
 {

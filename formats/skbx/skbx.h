@@ -43,7 +43,7 @@ int skbx_writer_open(struct skbx_writer **w, const struct skbx_output *out,
 /*
  * Writes the events of the batch, in their order, as one block or more; when it returns 0 the bytes
  * went through the output. An empty batch writes nothing. Rows of the inventory (startup, host,
- * clock, iface, nsinfo, probe, dropname, total, finish) are remembered and repeated by the writer.
+ * clock, iface, nsinfo, probe, dropname, total, finish, input) are remembered and repeated by the writer.
  * -E2BIG: an event fits into no block; those before it were written, and the writer can go on.
  */
 int skbx_write(struct skbx_writer *w, const struct ev_batch *batch, struct skbox_error *err);

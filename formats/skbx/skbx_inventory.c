@@ -24,7 +24,8 @@ static const uint64_t many_sections = EV_SECTION_BIT(iface) | EV_SECTION_BIT(nsi
 static const uint64_t inventory_sections =
 	EV_SECTION_BIT(startup) | EV_SECTION_BIT(host) | EV_SECTION_BIT(clock) |
 	EV_SECTION_BIT(iface) | EV_SECTION_BIT(nsinfo) | EV_SECTION_BIT(probe) |
-	EV_SECTION_BIT(dropname) | EV_SECTION_BIT(total) | EV_SECTION_BIT(finish);
+	EV_SECTION_BIT(dropname) | EV_SECTION_BIT(total) | EV_SECTION_BIT(finish) |
+	EV_SECTION_BIT(input);
 
 bool skbx_inventory_is(uint64_t sections)
 {
@@ -52,11 +53,13 @@ static uint64_t hash_more(uint64_t h, const void *p, size_t n)
 	return h;
 }
 
-/* Of all that the row says, but for when. */
+/* Of all that the row says and of which machine, but for when. */
 static uint64_t hash_row(const struct ev *ev)
 {
 	uint64_t h = UINT64_C(14695981039346656037);
 
+	if (ev->common)
+		h = hash_more(h, ev->common->hostname.p, ev->common->hostname.len);
 	for (int s = EV_common + 1; s < EV_SECTIONS; s++) {
 		const struct schema_section *sec = &schema_sections[s];
 
