@@ -13,6 +13,7 @@ enum { THREADS_DEFAULT_MAX = 4 };
 
 struct print_config {
 	const char *fields;
+	bool follow;
 	uint64_t threads; /* 0: as many as there are processors */
 	struct render_options render;
 	struct filter_options filter;
@@ -22,6 +23,9 @@ static const struct option_row rows[] = {
 	OPTION(STRING, print_config, fields, "fields", 0, "LIST",
 	       "columns instead: the fields of skbox schema and of packet headers, as "
 	       "time,dev.name,drop.reason"),
+	OPTION(FLAG, print_config, follow, "follow", 'F', NULL,
+	       "wait at the end of a file that grows, and go on with the next one of a rotated "
+	       "set, until the recording ends or an interrupt (Ctrl-C)"),
 	RENDER_OPTIONS(print_config, render),
 	OPTION(NUMBER, print_config, threads, "threads", 0, "N",
 	       "threads that read and render (default: one a processor, 4 at most)", .min = 1,
@@ -101,7 +105,7 @@ static bool print_batch(struct printer *p, const struct ev_batch *batch)
 static int print_run(int argc, char **argv)
 {
 	struct print_config c = {0};
-	struct source_options options = {.progress = true};
+	struct source_options options = {.progress = SOURCE_PROGRESS_PIPED};
 	struct printer p = {0};
 	struct ev_batch *batch;
 	int rest, rc = command_options(&command_print, argc, argv, &c, &rest);
@@ -109,6 +113,12 @@ static int print_run(int argc, char **argv)
 	if (rc >= 0)
 		goto out;
 	rc = EXIT_FAILED;
+	if (c.follow && filter_reads_twice(&c.filter)) {
+		terminal_error("print: --follow cannot go with --journey or times before the end, "
+			       "which need all of the input first");
+		goto out;
+	}
+	options.follow = c.render.live = c.follow;
 	if (c.fields && fields_list_parse(&p.fields, c.fields) < 0)
 		goto out;
 	if (filter_new(&p.filter, &c.filter) < 0)

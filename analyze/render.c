@@ -15,7 +15,7 @@ void render_open(struct render *r, const struct render_options *o)
 	text.current = o->layout == 1;
 	*r = (struct render){0};
 	text_init(&r->text, &text);
-	terminal_open(&r->out, true);
+	terminal_open(&r->out, !o->live);
 }
 
 bool render_event(struct render *r, const struct ev *ev)

@@ -13,6 +13,7 @@
 /* What the options fill; zeroed: multi-line, classic. */
 struct render_options {
 	int format, layout; /* index of the choices */
+	bool live;          /* events as they come: no pager */
 	struct text_options text;
 };
 

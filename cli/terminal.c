@@ -232,9 +232,10 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-void terminal_progress_start(struct terminal_progress *p, uint64_t total_bytes)
+void terminal_progress_start(struct terminal_progress *p, uint64_t total_bytes, bool piped)
 {
-	*p = (struct terminal_progress){.on = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
+	*p = (struct terminal_progress){.on = isatty(STDERR_FILENO) &&
+					      (!piped || !isatty(STDOUT_FILENO)),
 					.total = total_bytes};
 	if (p->on) {
 		p->start_ns = now_ns();

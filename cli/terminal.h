@@ -70,14 +70,15 @@ bool terminal_allows_binary(int fd, const char *what);
 /* Writes all of it: 0 or a negative errno. */
 int terminal_write_all(int fd, const void *data, size_t len);
 
-/* Progress of long work on standard error, only when that is a terminal. */
+/* Progress of long work on standard error, only when that is a terminal. SIGINT takes it away, too. */
 struct terminal_progress {
 	bool on, shown;
 	uint64_t start_ns, next_ns;
 	uint64_t total; /* bytes of all inputs; 0: not known */
 };
 
-void terminal_progress_start(struct terminal_progress *p, uint64_t total_bytes);
+/* piped: output goes to standard output meanwhile, and is not to be disturbed when that is a terminal. */
+void terminal_progress_start(struct terminal_progress *p, uint64_t total_bytes, bool piped);
 /* Cheap: looks at the clock; redraws at most five times a second, the first time after a second. */
 void terminal_progress_update(struct terminal_progress *p, uint64_t bytes, uint64_t events);
 void terminal_progress_end(struct terminal_progress *p); /* takes the line away */

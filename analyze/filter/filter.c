@@ -151,6 +151,11 @@ void filter_options_free(struct filter_options *o)
 	option_list_free(&o->probes);
 }
 
+bool filter_reads_twice(const struct filter_options *o)
+{
+	return o->journey || o->since.kind == FILTER_TIME_END || o->until.kind == FILTER_TIME_END;
+}
+
 int filter_new(struct filter **result, const struct filter_options *options)
 {
 	struct filter *f = calloc(1, sizeof(*f));

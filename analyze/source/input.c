@@ -23,6 +23,8 @@ struct input {
 	char *name;
 	int fd;
 	int64_t size;
+	bool (*wait)(void *ctx); /* at the end of a file that grows; NULL: it does not */
+	void *wait_ctx;
 	bool ended; /* the file has no more stored bytes */
 	bool done;  /* nothing more will be decoded */
 
@@ -112,7 +114,19 @@ uint64_t input_raw_bytes(const struct input *in)
 
 int64_t input_size(const struct input *in)
 {
-	return in->size;
+	return in->wait ? -1 : in->size;
+}
+
+void input_follow(struct input *in, bool (*wait)(void *ctx), void *ctx)
+{
+	in->wait = wait;
+	in->wait_ctx = ctx;
+}
+
+/* At the end: whether there may be more by now. */
+static bool wait_more(const struct input *in)
+{
+	return in->wait && in->wait(in->wait_ctx);
 }
 
 static ssize_t read_fd(struct input *in, void *p, size_t len)
@@ -120,10 +134,13 @@ static ssize_t read_fd(struct input *in, void *p, size_t len)
 	for (;;) {
 		ssize_t n = read(in->fd, p, len);
 
-		if (n >= 0)
+		if (n > 0)
 			in->raw_bytes += (uint64_t)n;
-		if (n >= 0 || errno != EINTR)
-			return n < 0 ? -errno : n;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		/* a signal may say that enough was read */
+		if (n > 0 || (n == 0 && !wait_more(in)) || (n < 0 && in->wait && !wait_more(in)))
+			return n < 0 ? 0 : n;
 	}
 }
 
@@ -330,7 +347,7 @@ ssize_t input_read_at(void *ctx, void *p, size_t len, uint64_t offset)
 		return read_fd(in, p, len);
 	do
 		n = pread(in->fd, p, len, (off_t)offset);
-	while (n < 0 && errno == EINTR);
+	while ((n < 0 && errno == EINTR) || (n == 0 && wait_more(in)));
 	if (n > 0 && offset + (uint64_t)n > in->raw_bytes)
 		in->raw_bytes = offset + (uint64_t)n;
 	return n < 0 ? -errno : n;

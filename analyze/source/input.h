@@ -19,6 +19,12 @@ struct input;
 int input_open(struct input **in, const char *path, struct skbox_error *err);
 void input_close(struct input *in); /* NULL is fine */
 
+/*
+ * The file grows: at its end `wait` is asked, and true means to look again. It has no size then. Call
+ * before anything is read.
+ */
+void input_follow(struct input *in, bool (*wait)(void *ctx), void *ctx);
+
 /* What messages call it: the path, or "standard input". */
 const char *input_name(const struct input *in);
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyze/source/input.h"
+#include "analyze/source/source_follow.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "formats/pcap/pcap_read.h"
@@ -35,6 +35,8 @@ struct source {
 	char *split_base; /* path without the number; NULL: none */
 	uint32_t split_next;
 	bool split_checked; /* the first file's startup said that it belongs to a set */
+	bool split_goes_on; /* the last rows of the file say that another one follows */
+	struct source_follow *follow;
 
 	struct input *in;
 	const struct source_format *format;
@@ -73,10 +75,10 @@ const struct source_status *source_status(const struct source *s)
 }
 
 /*
- * The lowest number N of which there is a file "BASEN", where base ends with a dot: of a set whose
- * oldest files were removed. False: none.
+ * The lowest number N, not below `from`, of which there is a file "BASEN", where base ends with a dot:
+ * of a set whose oldest files were removed. False: none.
  */
-static bool split_lowest(const char *base, uint32_t *id)
+static bool split_lowest(const char *base, uint32_t from, uint32_t *id)
 {
 	const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
 	char *path = slash ? strndup(base, (size_t)(slash - base) + 1) : strdup(".");
@@ -86,7 +88,8 @@ static bool split_lowest(const char *base, uint32_t *id)
 
 	while (dir && (e = readdir(dir)))
 		if (strncmp(e->d_name, name, strlen(name)) == 0 &&
-		    options_number(e->d_name + strlen(name), &v) && v < lowest && v < SPLIT_MAX)
+		    options_number(e->d_name + strlen(name), &v) && v >= from && v < lowest &&
+		    v < SPLIT_MAX)
 			lowest = v;
 	if (dir)
 		closedir(dir);
@@ -105,7 +108,7 @@ static bool split_parse(const char *path, char **base, uint32_t *id)
 		return false;
 	if (path[end - 1] < '0' || path[end - 1] > '9') {
 		*base = path[end - 1] == '/' ? NULL : strndup(path, end + 1);
-		if (*base && split_lowest(*base, id))
+		if (*base && split_lowest(*base, 0, id))
 			return true;
 		free(*base);
 		*base = NULL;
@@ -122,6 +125,16 @@ static bool split_parse(const char *path, char **base, uint32_t *id)
 	return *base != NULL;
 }
 
+/* The set of which FILE.N is. */
+static bool split_of(const char *path, char **base, uint32_t *id)
+{
+	char *dots = NULL;
+	bool found = asprintf(&dots, "%s..", path) > 0 && split_parse(dots, base, id);
+
+	free(dots);
+	return found;
+}
+
 static void close_input(struct source *s)
 {
 	if (s->in)
@@ -132,6 +145,16 @@ static void close_input(struct source *s)
 	s->format = NULL;
 	s->self = NULL;
 	s->in = NULL;
+}
+
+/* The end of what there is of an input that grows: true: look again. */
+static bool wait_more(void *ctx)
+{
+	struct source *s = ctx;
+
+	if (s->format && s->self && s->format->finished && s->format->finished(s->self))
+		return false;
+	return source_follow_wait(s->follow);
 }
 
 /* Which format the input is in. */
@@ -170,11 +193,14 @@ static int open_input(struct source *s, const char *path)
 	int rc = input_open(&s->in, path, &err);
 
 	s->told = 0;
-	s->status.sorted = false;
+	s->status.sorted = s->status.has_id = s->status.finished = s->split_goes_on = false;
+	s->status.input++;
 	if (rc < 0) {
 		terminal_report(path, &err, NULL);
 		return rc;
 	}
+	if (s->follow)
+		input_follow(s->in, wait_more, s);
 	s->format = recognize(s->in, &err);
 	if (s->format) {
 		rc = s->format->open(s, s->in, &s->self, &err);
@@ -188,13 +214,45 @@ static int open_input(struct source *s, const char *path)
 	return err.code ? err.code : -EPROTO;
 }
 
+/*
+ * Waits for the next file of a set of which the last one said that there will be one. The recorder
+ * removes old ones (--keep): then it goes on with the oldest that is left.
+ */
+static void wait_split(struct source *s)
+{
+	uint32_t lowest;
+	char *path;
+	bool there;
+
+	if (!s->split_goes_on)
+		return;
+	do {
+		if (asprintf(&path, "%s%u", s->split_base, s->split_next) < 0)
+			return;
+		there = access(path, F_OK) == 0;
+		free(path);
+		if (!there && split_lowest(s->split_base, s->split_next, &lowest) &&
+		    lowest > s->split_next) {
+			terminal_error("note: %s%u was removed before it was read; going on with "
+				       "%s%u",
+				       s->split_base, s->split_next, s->split_base, lowest);
+			s->split_next = lowest;
+			there = true;
+		}
+	} while (!there && source_follow_wait(s->follow));
+}
+
 /* Opens the next file of a rotated set: 1; 0 when the set has ended. */
 static int open_split(struct source *s)
 {
 	char *path = NULL;
 	int rc = 0;
 
-	if (!s->split_checked)
+	if (s->follow)
+		wait_split(s);
+	if (s->follow && (!s->split_goes_on || source_follow_stopped()))
+		;
+	else if (!s->split_checked)
 		terminal_error(
 			"%s%u: does not say that it is part of a set; its followers are left out",
 			s->split_base, s->split_next - 1);
@@ -229,7 +287,12 @@ static int open_next(struct source *s)
 		return 0;
 	word = s->n ? s->inputs[s->next] : "-";
 	s->next++;
-	if (access(word, F_OK) != 0 && split_parse(word, &s->split_base, &s->split_next)) {
+	if (s->follow && access(word, F_OK) == 0 &&
+	    split_of(word, &s->split_base, &s->split_next)) {
+		s->split_next++;
+		s->split_checked = true;
+		rc = open_input(s, word);
+	} else if (access(word, F_OK) != 0 && split_parse(word, &s->split_base, &s->split_next)) {
 		char *path = NULL;
 
 		s->split_checked = false;
@@ -259,6 +322,10 @@ static int check_inputs(const struct source *s)
 		}
 		terminal_error("%s: cannot open: %s", word, strerror(errno));
 		return -errno;
+	}
+	if (s->options.follow && s->n > 1) {
+		terminal_error("--follow goes with one input, or one rotated set (FILE..)");
+		return -EINVAL;
 	}
 	if (isatty(STDIN_FILENO) && s->n == 0) {
 		terminal_error("no input: name a file, or pipe one in");
@@ -344,12 +411,18 @@ int source_open(struct source **result, const struct source_options *options, ch
 	s->inputs = inputs;
 	s->n = n;
 	rc = check_inputs(s);
+	/* a pipe waits by itself */
+	if (rc == 0 && s->options.follow && n && strcmp(inputs[0], "-") != 0) {
+		s->follow = source_follow_new(inputs[0]);
+		rc = s->follow ? 0 : -ENOMEM;
+	}
 	if (rc == 0)
 		rc = open_next(s);
 	if (rc < 0)
 		goto fail;
 	if (s->options.progress)
-		terminal_progress_start(&s->progress, total_size(s));
+		terminal_progress_start(&s->progress, total_size(s),
+					s->options.progress == SOURCE_PROGRESS_PIPED);
 	*result = s;
 	return 0;
 fail:
@@ -368,12 +441,24 @@ static void check_split(struct source *s)
 			   ((const struct ev_startup *)rows->p)->split_id == s->split_next - 1;
 }
 
+/* The recorder says in the last rows of a file that it began another. */
+static void check_rotated(struct source *s)
+{
+	const struct ev_rows *rows = &s->batch->sec[EV_finish];
+
+	if (rows->n)
+		s->split_goes_on =
+			ev_is(((const struct ev_finish *)rows->p)[rows->n - 1].reason, "rotated");
+}
+
 int source_next(struct source *s, struct ev_batch **batch)
 {
 	struct skbox_error err = {0};
 	int rc;
 
 	for (;;) {
+		if (s->follow && source_follow_stopped())
+			return 0;
 		if (!s->in) {
 			rc = open_next(s);
 			if (rc <= 0)
@@ -391,6 +476,7 @@ int source_next(struct source *s, struct ev_batch **batch)
 		s->status.bytes = s->bytes_before + input_raw_bytes(s->in);
 		if (s->batch->n) {
 			check_split(s);
+			check_rotated(s);
 			s->status.events += s->batch->n;
 			terminal_progress_update(&s->progress, s->status.bytes, s->status.events);
 			*batch = s->batch;
@@ -420,7 +506,7 @@ int source_finish(struct source *s)
 	if (s->options.verbose)
 		terminal_error("note: %llu of %llu blocks were skipped by their summaries",
 			       (unsigned long long)st->skipped, (unsigned long long)st->blocks);
-	if (st->unfinished)
+	if (st->unfinished && !s->follow)
 		terminal_error("note: the recording was not finished; read as far as it goes");
 	if (st->unknown)
 		terminal_error("note: %llu parts of a newer format were left out",
@@ -442,6 +528,7 @@ void source_close(struct source *s)
 	terminal_progress_end(&s->progress);
 	close_input(s);
 	ev_batch_free(s->batch);
+	source_follow_free(s->follow);
 	free(s->split_base);
 	free(s);
 }

@@ -15,12 +15,24 @@
 #include "formats/event.h"
 #include "formats/skbx/skbx.h"
 
+/* Whether progress is shown on standard error, where that is a terminal and reading takes long. */
+enum source_progress {
+	SOURCE_QUIET,
+	SOURCE_PROGRESS_PIPED, /* the output goes to standard output: not when that is a terminal */
+	SOURCE_PROGRESS,
+};
+
 struct source_options {
 	/* Whether a block of an event file is wanted at all; NULL: all. Other formats have no blocks. */
 	bool (*want)(void *ctx, const struct skbx_summary *summary);
 	void *ctx;
 	uint64_t sections; /* EV_SECTION_BIT()s that are looked at; 0: all */
-	bool progress;     /* show it on a terminal when reading takes long */
+	enum source_progress progress;
+	/*
+	 * The one input grows, or is of a rotated set whose next files are still to come: source_next() waits
+	 * at its end, and gives out what there is before it waits. It ends with the recording, or by SIGINT.
+	 */
+	bool follow;
 	/*
 	 * Takes the reports of damage instead of standard error; unit is what offsets count, "offset" or
 	 * "line". NULL: standard error.
@@ -45,6 +57,10 @@ struct source_status {
 	uint64_t blocks;       /* of them, read or skipped whole */
 	uint64_t skipped;      /* of those blocks, not wanted */
 	bool sorted;           /* the input being read holds series (see source_series()) */
+	/* the input that the events given out last are from: its number, from 1 on, and its file id */
+	uint32_t input;
+	bool has_id, finished; /* an event file; with its end (known behind its last events) */
+	uint8_t id[SKBX_ID_BYTES];
 };
 
 struct source;
@@ -95,6 +111,8 @@ struct source_format {
 	/* Appends events to the batch, which is empty: 1 (also with none); 0 at the end; negative errno. */
 	int (*next)(void *self, struct ev_batch *batch, struct skbox_error *err);
 	void (*close)(void *self);
+	/* Whether the input says that nothing follows; NULL: it cannot. */
+	bool (*finished)(void *self);
 	/* How error offsets count: "offset" or "line". */
 	const char *unit;
 };

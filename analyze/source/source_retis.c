@@ -184,4 +184,4 @@ static int retis_next(void *self, struct ev_batch *batch, struct skbox_error *er
 	return rc < 0 ? rc : !r->ended;
 }
 
-const struct source_format source_retis = {retis_open, retis_next, retis_close, "line"};
+const struct source_format source_retis = {retis_open, retis_next, retis_close, NULL, "line"};

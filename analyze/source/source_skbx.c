@@ -2,6 +2,7 @@
 /* Event files as a source. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyze/source/input.h"
 #include "analyze/source/source.h"
@@ -52,6 +53,7 @@ static int skbx_open(struct source *s, struct input *in, void **self, struct skb
 		return rc;
 	}
 	source_counters(s)->event_files++;
+	source_counters(s)->has_id = x->reader != NULL;
 	*self = x;
 	return 0;
 }
@@ -63,6 +65,8 @@ static int skbx_next(void *self, struct ev_batch *batch, struct skbox_error *err
 	const struct ev_rows *startups = &batch->sec[EV_startup];
 	int rc = x->reader ? skbx_read(x->reader, batch, err) : 0;
 
+	if (x->reader)
+		memcpy(st->id, skbx_read_status(x->reader)->id, sizeof(st->id));
 	if (rc > 0) {
 		for (uint32_t i = 0; i < startups->n; i++)
 			st->sorted |= ((const struct ev_startup *)startups->p)[i].sorted;
@@ -73,6 +77,7 @@ static int skbx_next(void *self, struct ev_batch *batch, struct skbox_error *err
 		st->unknown += end->unknown;
 		st->blocks += end->blocks + end->blocks_skipped;
 		st->skipped += end->blocks_skipped;
+		st->finished = end->finished;
 		if (!end->finished)
 			st->unfinished++;
 	}
@@ -87,4 +92,12 @@ static void skbx_close(void *self)
 	free(x);
 }
 
-const struct source_format source_skbx = {skbx_open, skbx_next, skbx_close, "offset"};
+static bool skbx_finished(void *self)
+{
+	const struct skbx_source *x = self;
+
+	return x->reader && skbx_read_status(x->reader)->finished;
+}
+
+const struct source_format source_skbx = {skbx_open, skbx_next, skbx_close, skbx_finished,
+					  "offset"};

@@ -147,6 +147,8 @@ static int64_t window_header(struct skbx_reader *r)
 		return got;
 	if (frame_le32(here(r)) == FRAME_BLOCK_MAGIC)
 		size = (uint64_t)frame_le32(here(r) + 4) + FRAME_PREFIX_BYTES;
+	else if (r->trailer_seen && frame_le32(here(r)) == FRAME_SEEK_MAGIC)
+		size = FRAME_PREFIX_BYTES; /* nothing may follow: an input that grows would wait */
 	return window(r, size < FRAME_BLOCK_MAX ? (size_t)size : FRAME_BLOCK_MAX);
 }
 
