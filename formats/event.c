@@ -341,6 +341,25 @@ bool ev_next(struct ev_walk *w, struct ev *ev)
 	return true;
 }
 
+/* Gives a member that was copied with its row bytes of the batch. */
+static void own_member(struct ev_batch *dst, const struct schema_field *f, void *member)
+{
+	struct ev_bytes *b = member;
+	struct ev_list *l = member;
+	struct ev_str *s = member, *copy;
+
+	if (f->type == SCHEMA_STR) {
+		*s = ev_string(dst, s->p, s->len);
+	} else if (f->type == SCHEMA_BYTES) {
+		*b = ev_bytes(dst, b->p, b->len);
+	} else {
+		copy = ev_batch_alloc(dst, l->n * sizeof(*copy));
+		for (uint32_t k = 0; copy && k < l->n; k++)
+			copy[k] = ev_string(dst, l->v[k].p, l->v[k].len);
+		*l = (struct ev_list){copy, copy ? l->n : 0};
+	}
+}
+
 void ev_copy(struct ev_batch *dst, const struct ev *ev)
 {
 	ev_batch_begin(dst);
@@ -348,30 +367,11 @@ void ev_copy(struct ev_batch *dst, const struct ev *ev)
 		int s = __builtin_ctzll(left);
 		const struct schema_section *sec = &schema_sections[s];
 		uint8_t *row = ev_batch_add(dst, (enum ev_section)s);
+		uint64_t has = *(const uint64_t *)ev->row[s];
 
 		memcpy(row, ev->row[s], sec->size);
-		for (unsigned int i = 0; i < sec->n_fields; i++) {
-			const struct schema_field *f = &sec->fields[i];
-			uint8_t *member = row + f->offset;
-
-			if (!(*(const uint64_t *)ev->row[s] >> f->bit & 1))
-				continue;
-			if (f->type == SCHEMA_STR) {
-				struct ev_str *v = (struct ev_str *)member;
-
-				*v = ev_string(dst, v->p, v->len);
-			} else if (f->type == SCHEMA_BYTES) {
-				struct ev_bytes *v = (struct ev_bytes *)member;
-
-				*v = ev_bytes(dst, v->p, v->len);
-			} else if (f->type == SCHEMA_LIST) {
-				struct ev_list *v = (struct ev_list *)member, list = *v;
-				struct ev_str *copy = ev_batch_alloc(dst, list.n * sizeof(*copy));
-
-				*v = (struct ev_list){copy, copy ? list.n : 0};
-				for (uint32_t k = 0; k < v->n; k++)
-					copy[k] = ev_string(dst, list.v[k].p, list.v[k].len);
-			}
-		}
+		for (unsigned int i = 0; i < sec->n_outside; i++)
+			if (has >> sec->outside[i].bit & 1)
+				own_member(dst, &sec->outside[i], row + sec->outside[i].offset);
 	}
 }

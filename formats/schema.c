@@ -13,9 +13,7 @@
 #define UNIT_PKTS  SCHEMA_PKTS
 #define UNIT_COUNT SCHEMA_COUNT
 
-/* One array of fields a section... */
-#define SECTION(id, number, name, help) static const struct schema_field fields_##id[] = {
-#define F(sec, number, member, type, name, foreign, unit, base, pred, help)                        \
+#define FIELD(sec, number, member, type, name, foreign, unit, base, pred, help)                    \
 	{EV_##sec,                                                                                 \
 	 (number)-1,                                                                               \
 	 SCHEMA_##type,                                                                            \
@@ -27,6 +25,31 @@
 	 name,                                                                                     \
 	 foreign,                                                                                  \
 	 help},
+
+/* One array of fields a section... */
+#define SECTION(id, number, name, help) static const struct schema_field fields_##id[] = {
+#define F(...)                          FIELD(__VA_ARGS__)
+#define END(id)                                                                                    \
+	{                                                                                          \
+		0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL                                        \
+	}                                                                                          \
+	}                                                                                          \
+	;
+#include "formats/schema.def"
+
+/* ... one of those among them whose bytes are elsewhere... */
+#define OUTSIDE_U8(...)
+#define OUTSIDE_U16(...)
+#define OUTSIDE_U32(...)
+#define OUTSIDE_U64(...)
+#define OUTSIDE_I32(...)
+#define OUTSIDE_I64(...)
+#define OUTSIDE_BOOL(...)
+#define OUTSIDE_STR(...)                  FIELD(__VA_ARGS__)
+#define OUTSIDE_BYTES(...)                FIELD(__VA_ARGS__)
+#define OUTSIDE_LIST(...)                 FIELD(__VA_ARGS__)
+#define SECTION(id, number, name, help)   static const struct schema_field outside_##id[] = {
+#define F(sec, number, member, type, ...) OUTSIDE_##type(sec, number, member, type, __VA_ARGS__)
 #define END(id)                                                                                    \
 	{                                                                                          \
 		0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL                                        \
@@ -44,7 +67,9 @@ const struct schema_section schema_sections[EV_SECTIONS] = {
 		     number,                                                                       \
 		     sizeof(struct ev_##id),                                                       \
 		     fields_##id,                                                                  \
-		     sizeof(fields_##id) / sizeof(fields_##id[0]) - 1},
+		     sizeof(fields_##id) / sizeof(fields_##id[0]) - 1,                             \
+		     outside_##id,                                                                 \
+		     sizeof(outside_##id) / sizeof(outside_##id[0]) - 1},
 #define F(sec, number, member, type, name, foreign, unit, base, pred, help)
 #define END(id)
 #include "formats/schema.def"

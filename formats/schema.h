@@ -59,6 +59,9 @@ struct schema_section {
 	uint16_t size;                     /* of the row struct */
 	const struct schema_field *fields; /* in the order of schema.def */
 	uint8_t n_fields;
+	/* Of the fields those whose bytes are not in the row: strings, bytes, lists. What copies rows needs these only. */
+	const struct schema_field *outside;
+	uint8_t n_outside;
 };
 
 extern const struct schema_section schema_sections[EV_SECTIONS];

@@ -36,7 +36,7 @@ struct sorter {
 	struct source *source;
 	struct filter *filter;
 	struct sort *sort;
-	struct ev_batch *series;
+	struct ev next; /* of the new order */
 
 	struct render render;
 	struct output_skbx skbx;
@@ -80,23 +80,10 @@ static void put_event(struct sorter *s, const struct ev *ev)
 	}
 }
 
-static void put_batch(struct sorter *s, const struct ev_batch *batch)
-{
-	struct ev_walk w = ev_walk(batch);
-	struct ev ev = {0};
-
-	if (batch->failed)
-		s->rc = -ENOMEM;
-	while (!s->rc && !s->stop && ev_next(&w, &ev))
-		put_event(s, &ev);
-}
-
 static void pop_all(struct sorter *s, bool end)
 {
-	while (!s->rc && !s->stop && sort_pop(s->sort, s->series, end)) {
-		put_batch(s, s->series);
-		ev_batch_clear(s->series);
-	}
+	while (!s->rc && !s->stop && sort_next(s->sort, &s->next, end))
+		put_event(s, &s->next);
 }
 
 /* Rows that belong to no place in the order: the inventory and the clock. */
@@ -199,8 +186,7 @@ static int sort_run(int argc, char **argv)
 		goto out;
 	rc = EXIT_FAILED;
 	s.sort = sort_new((uint32_t)c.max_buffer);
-	s.series = ev_batch_new();
-	if (!s.sort || !s.series) {
+	if (!s.sort) {
 		terminal_error("out of memory");
 		goto out;
 	}
@@ -219,7 +205,6 @@ out:
 	source_close(s.source);
 	filter_free(s.filter);
 	sort_free(s.sort);
-	ev_batch_free(s.series);
 	filter_options_free(&c.filter);
 	return rc;
 }

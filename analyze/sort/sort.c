@@ -35,6 +35,14 @@ struct sort {
 	struct series **heap;   /* those that hold events, oldest first */
 	uint32_t n_heap, cap_heap;
 	struct held *alone, *alone_last; /* events that belong to no series, in their order */
+
+	/* the series that goes out: its events to come, the one that was given out, and what that has of ours */
+	struct series *from; /* NULL: an event that belongs to none */
+	struct held *rest, *given;
+	uint32_t n_given;
+	struct ev_startup startup;
+	struct ev_tracking tracking;
+	struct ev_ovs ovs;
 };
 
 struct sort *sort_new(uint32_t max_buffer)
@@ -66,6 +74,8 @@ void sort_free(struct sort *s)
 	for (size_t i = 0; i < s->traces.size; i++)
 		free(s->traces.slots[i].value);
 	free_list(s->alone);
+	free_list(s->rest);
+	free(s->given);
 	free(s->heap);
 	sort_map_free(&s->packets);
 	sort_map_free(&s->upcalls);
@@ -86,22 +96,22 @@ static size_t align8(size_t n)
 	return (n + 7) & ~(size_t)7;
 }
 
-/* Bytes that a member has outside of its row. */
-static size_t member_bytes(const struct schema_field *f, const void *row)
+/* Bytes that a member has outside of its row; those of a list itself are counted in lists, too. */
+static size_t member_bytes(const struct schema_field *f, const void *row, size_t *lists)
 {
 	const void *at = (const uint8_t *)row + f->offset;
+	const struct ev_list *l = at;
 	size_t n;
 
-	switch (f->type) {
-	case SCHEMA_STR: return ((const struct ev_str *)at)->len;
-	case SCHEMA_BYTES: return ((const struct ev_bytes *)at)->len;
-	case SCHEMA_LIST:
-		n = ((const struct ev_list *)at)->n * sizeof(struct ev_str);
-		for (uint32_t i = 0; i < ((const struct ev_list *)at)->n; i++)
-			n += ((const struct ev_list *)at)->v[i].len;
-		return n;
-	default: return 0;
-	}
+	if (f->type == SCHEMA_STR)
+		return ((const struct ev_str *)at)->len;
+	if (f->type == SCHEMA_BYTES)
+		return ((const struct ev_bytes *)at)->len;
+	n = l->n * sizeof(struct ev_str);
+	*lists += n;
+	for (uint32_t i = 0; i < l->n; i++)
+		n += l->v[i].len;
+	return n;
 }
 
 static char *keep_bytes(char **free_at, const void *p, size_t len)
@@ -126,7 +136,7 @@ static void keep_member(const struct schema_field *f, void *row, char **lists, c
 		s->p = keep_bytes(bytes, s->p, s->len);
 	} else if (f->type == SCHEMA_BYTES) {
 		b->p = (const uint8_t *)keep_bytes(bytes, b->p, b->len);
-	} else if (f->type == SCHEMA_LIST) {
+	} else {
 		v = (struct ev_str *)keep_bytes(lists, l->v, l->n * sizeof(*v));
 		for (uint32_t i = 0; i < l->n; i++)
 			v[i].p = keep_bytes(bytes, v[i].p, v[i].len);
@@ -148,14 +158,8 @@ static struct held *hold(const struct ev *ev, uint64_t which)
 		const void *from = ev->row[__builtin_ctzll(left)];
 
 		rows += align8(sec->size);
-		for (unsigned int i = 0; i < sec->n_fields; i++) {
-			bytes += member_bytes(&sec->fields[i], from);
-			if (sec->fields[i].type == SCHEMA_LIST)
-				lists += ((const struct ev_list *)((const uint8_t *)from +
-								   sec->fields[i].offset))
-						 ->n *
-					 sizeof(struct ev_str);
-		}
+		for (unsigned int i = 0; i < sec->n_outside; i++)
+			bytes += member_bytes(&sec->outside[i], from, &lists);
 	}
 	h = malloc(sizeof(*h) + rows + bytes); /* bytes has the lists in it */
 	if (!h)
@@ -170,19 +174,20 @@ static struct held *hold(const struct ev *ev, uint64_t which)
 		const struct schema_section *sec = &schema_sections[__builtin_ctzll(left)];
 
 		memcpy(row, ev->row[__builtin_ctzll(left)], sec->size);
-		for (unsigned int i = 0; i < sec->n_fields; i++)
-			keep_member(&sec->fields[i], row, &lists_at, &bytes_at);
+		for (unsigned int i = 0; i < sec->n_outside; i++)
+			keep_member(&sec->outside[i], row, &lists_at, &bytes_at);
 		row += align8(sec->size);
 	}
 	return h;
 }
 
-/* The view of a held event. */
+/* The view of a held event, in what is zeroed or was one before. */
 static void show(const struct held *h, struct ev *ev)
 {
 	const uint8_t *row = h->rows;
 
-	memset(ev, 0, sizeof(*ev));
+	for (uint64_t gone = ev->sections & ~h->sections; gone; gone &= gone - 1)
+		ev->row[__builtin_ctzll(gone)] = NULL;
 	ev->sections = h->sections;
 	for (uint64_t left = h->sections; left; left &= left - 1) {
 		int s = __builtin_ctzll(left);
@@ -339,29 +344,20 @@ static bool remember_trace(struct sort *s, const struct ev *ev)
 	return true;
 }
 
-/* The event that was appended last is a flow lookup: gives it the trace of its flow. */
-static void add_trace(const struct sort *s, const struct ev_ovs *o, struct ev_batch *out)
+/* An event that is a flow lookup gets the trace of its flow, where there is one. */
+static void add_trace(struct sort *s, struct ev *ev)
 {
-	struct sort_key key = trace_key(o->flow, o->sf_acts, o->ufid);
+	struct sort_key key = trace_key(ev->ovs->flow, ev->ovs->sf_acts, ev->ovs->ufid);
 	const struct held *h = sort_map_get(&s->traces, &key);
-	struct ev_ovs *row = EV_ADD(out, ovs);
-	struct ev trace;
-	struct ev_str *v;
-	uint32_t n;
+	struct ev trace = {0};
 
 	if (!h)
 		return;
 	show(h, &trace);
-	EV_SET(row, ovs, dpflow,
-	       ev_string(out, trace.ovs_detrace->dpflow.p, trace.ovs_detrace->dpflow.len));
-	n = trace.ovs_detrace->ofpflows.n;
-	v = ev_batch_alloc(out, n * sizeof(*v));
-	if (!v)
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		v[i] = ev_string(out, trace.ovs_detrace->ofpflows.v[i].p,
-				 trace.ovs_detrace->ofpflows.v[i].len);
-	EV_SET(row, ovs, ofpflows, ((struct ev_list){v, n}));
+	s->ovs = *ev->ovs;
+	EV_SET(&s->ovs, ovs, dpflow, trace.ovs_detrace->dpflow);
+	EV_SET(&s->ovs, ovs, ofpflows, trace.ovs_detrace->ofpflows);
+	ev->ovs = &s->ovs;
 }
 
 /* ---- in and out ---- */
@@ -395,38 +391,13 @@ int sort_push(struct sort *s, const struct ev *ev)
 	return 0;
 }
 
-static void put_event(struct sort *s, const struct series *x, const struct held *h, bool first,
-		      struct ev_batch *out)
-{
-	struct ev_tracking *t;
-	struct ev ev;
-
-	show(h, &ev);
-	ev_copy(out, &ev);
-	s->status.held--;
-	if (ev.startup)
-		EV_SET(EV_ADD(out, startup), startup, sorted, true);
-	if (!x)
-		return;
-	t = EV_ADD(out, tracking);
-	memset(t, 0, sizeof(*t));
-	EV_SET(t, tracking, orig_head, x->orig_head);
-	EV_SET(t, tracking, timestamp, x->timestamp);
-	EV_SET(t, tracking, skb, x->skb);
-	EV_SET(t, tracking, idx, h->idx);
-	if (first)
-		EV_SET(t, tracking, first, true);
-	if (ev.ovs && ev_is(ev.ovs->event_type, "flow_lookup"))
-		add_trace(s, ev.ovs, out);
-}
-
 /*
  * Which is older: the series that was seen first, or the event that belongs to none. A file begins with
  * its startup event, even if events were on their way before it was stamped.
  */
 static bool alone_is_next(const struct sort *s)
 {
-	struct ev ev;
+	struct ev ev = {0};
 
 	if (!s->alone || !s->n_heap)
 		return s->alone != NULL;
@@ -436,25 +407,74 @@ static bool alone_is_next(const struct sort *s)
 	return !ev.common || s->heap[0]->timestamp >= ev.common->timestamp;
 }
 
-bool sort_pop(struct sort *s, struct ev_batch *out, bool end)
+/* The next series into s->rest. False: none is due. */
+static bool choose(struct sort *s, bool end)
 {
-	struct series *x = NULL;
-	struct held *h;
-
 	if (!s->status.held || (!end && (!s->max_buffer || s->status.held < s->max_buffer)))
 		return false;
+	s->from = NULL;
 	if (alone_is_next(s)) {
-		h = s->alone;
-		s->alone = h->next;
-		h->next = NULL;
+		s->rest = s->alone;
+		s->alone = s->rest->next;
+		s->rest->next = NULL;
 	} else {
-		x = heap_take(s);
-		h = x->first;
-		x->first = x->last = NULL;
+		s->from = heap_take(s);
+		s->rest = s->from->first;
+		s->from->first = s->from->last = NULL;
 	}
+	s->n_given = 0;
 	s->status.series++;
-	for (struct held *e = h; e; e = e->next)
-		put_event(s, x, e, e == h, out);
-	free_list(h);
 	return true;
+}
+
+/* What is told of an event's place. */
+static void set_place(struct sort *s, struct ev *ev)
+{
+	struct ev_tracking *t = &s->tracking;
+
+	if (ev->startup) {
+		s->startup = *ev->startup;
+		EV_SET(&s->startup, startup, sorted, true);
+		ev->startup = &s->startup;
+	}
+	if (!s->from)
+		return;
+	*t = (struct ev_tracking){0};
+	EV_SET(t, tracking, orig_head, s->from->orig_head);
+	EV_SET(t, tracking, timestamp, s->from->timestamp);
+	EV_SET(t, tracking, skb, s->from->skb);
+	EV_SET(t, tracking, idx, s->given->idx);
+	if (!ev->index)
+		EV_SET(t, tracking, first, true);
+	ev->tracking = t;
+	ev->sections |= EV_SECTION_BIT(tracking);
+	if (ev->ovs && ev_is(ev->ovs->event_type, "flow_lookup"))
+		add_trace(s, ev);
+}
+
+bool sort_next(struct sort *s, struct ev *ev, bool end)
+{
+	free(s->given);
+	s->given = NULL;
+	if (!s->rest && !choose(s, end))
+		return false;
+	s->given = s->rest;
+	s->rest = s->given->next;
+	s->status.held--;
+	show(s->given, ev);
+	ev->index = s->n_given++;
+	set_place(s, ev);
+	return true;
+}
+
+bool sort_pop(struct sort *s, struct ev_batch *out, bool end)
+{
+	struct ev ev = {0};
+	bool any = false;
+
+	while ((s->rest || !any) && sort_next(s, &ev, end)) {
+		ev_copy(out, &ev);
+		any = true;
+	}
+	return any;
 }

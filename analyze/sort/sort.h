@@ -10,9 +10,9 @@
  *	struct sort *s = sort_new(SORT_BUFFER);
  *	for each event {
  *		sort_push(s, &ev);
- *		while (sort_pop(s, out, false)) { ... out: one series more; ev_batch_clear(out) }
+ *		while (sort_next(s, &one, false)) { ... }
  *	}
- *	while (sort_pop(s, out, true)) { ... }
+ *	while (sort_next(s, &one, true)) { ... }
  */
 #ifndef ANALYZE_SORT_H
 #define ANALYZE_SORT_H
@@ -47,9 +47,16 @@ void sort_free(struct sort *s);
 int sort_push(struct sort *s, const struct ev *ev);
 
 /*
- * Appends the next series to out, however large it is (EV_BATCH_MAX is no limit here): tracking.first
- * is set in its first event, startup.sorted in a startup event. A startup event that went in first
- * comes out first. False: nothing is due (end: nothing is left). Out of memory shows in out->failed.
+ * The next event in the new order, a whole series before anything else: index counts within it,
+ * tracking.first is set in its first event, startup.sorted in a startup event. A startup event that
+ * went in first comes out first. ev is zeroed by the caller before the first call; what it shows is borrowed
+ * until the next call. False: nothing is due (end: nothing is left).
+ */
+bool sort_next(struct sort *s, struct ev *ev, bool end);
+
+/*
+ * The same for a series as a whole: appended to out, however large it is (EV_BATCH_MAX is no limit here). Out of
+ * memory shows in out->failed.
  */
 bool sort_pop(struct sort *s, struct ev_batch *out, bool end);
 
