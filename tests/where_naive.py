@@ -10,7 +10,7 @@ as well as its evaluation. Packet headers are decoded here a second time, from t
 """
 import base64, ipaddress, json, random, re, struct, subprocess, sys
 
-RECORDS = {"startup", "host", "clock", "iface", "nsinfo", "probe", "dropname", "loss", "snapset", "total", "finish"}
+RECORDS = {"startup", "host", "clock", "iface", "nsinfo", "probe", "dropname", "loss", "snapset", "total", "finish", "sockstat"}
 ALIASES = {  # of a socket beside a packet, and of one in a snapshot
     "sock.cwnd": ["sock.cwnd", "tcpinfo.snd_cwnd"],
     "sock.srtt": ["sock.srtt", "tcpinfo.rtt"],

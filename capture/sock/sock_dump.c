@@ -13,26 +13,10 @@
 #include <unistd.h>
 
 #include "capture/sock/netlink.h"
+#include "capture/sock/sock_request.h"
 #include "formats/sock/sockdiag.h"
 
 enum { CAUSE_MAX = 64 };
-
-/*
- * struct inet_diag_req_v2 (include/uapi/linux/inet_diag.h) without the socket id, which stays zero:
- * a dump that is not filtered.
- */
-struct request {
-	uint8_t family, protocol, ext, pad;
-	uint32_t states;
-	uint8_t id[48];
-};
-_Static_assert(sizeof(struct request) == 56, "inet_diag_req_v2");
-
-/*
- * INFO, VEGASINFO (releases DCTCPINFO and BBRINFO too), CONG, TOS, TCLASS (and CLASS_ID), SKMEMINFO.
- * MEMINFO is left out: its numbers are four of SKMEMINFO's. The rest comes without being asked for.
- */
-enum { REQUEST_EXT = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 };
 
 static const uint8_t families[] = {AF_INET, AF_INET6};
 
@@ -150,10 +134,10 @@ static void round_end(struct sock_dumper *d)
 /* Opens a socket for the family (index) and asks for the dump. */
 static int dump_begin(struct sock_dumper *d, struct skbox_error *err)
 {
-	struct request r = {.family = families[d->family],
-			    .protocol = IPPROTO_TCP,
-			    .ext = REQUEST_EXT,
-			    .states = d->o.states ? d->o.states : SOCK_DUMP_ALL_STATES};
+	struct sock_request r = {.family = families[d->family],
+				 .protocol = IPPROTO_TCP,
+				 .ext = SOCK_REQUEST_EXT,
+				 .states = d->o.states ? d->o.states : SOCK_DUMP_ALL_STATES};
 	struct sockaddr_nl self = {.nl_family = AF_NETLINK};
 	socklen_t len = sizeof(self);
 	int ret;

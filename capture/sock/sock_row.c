@@ -181,6 +181,8 @@ bool sock_rows_add(struct sock_rows *r, const struct sock_row *row, const uint8_
 	if (row->has_set)
 		EV_SET(snap, snap, set, row->set);
 	EV_SET(snap, snap, cause, ev_text(b, row->cause));
+	if (row->event_ns)
+		EV_SET(snap, snap, event, row->event_ns);
 	ret = sockdiag_decode(p, len, b, NULL);
 	if (ret < 0)
 		r->undecoded++;

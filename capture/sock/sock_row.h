@@ -55,7 +55,8 @@ struct sock_row {
 	const char *cause; /* snapshot.cause */
 	uint32_t set;      /* snapshot.set; ignored when has_set is false */
 	bool has_set;
-	int fd; /* of a socket in ns, asked for the name of a device */
+	uint64_t event_ns; /* snapshot.event; 0: no event asked for it */
+	int fd;            /* of a socket in ns, asked for the name of a device */
 };
 
 /*

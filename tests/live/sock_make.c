@@ -5,6 +5,8 @@
  *
  *	sock_make kinds DEVICE    one of each kind
  *	sock_make many N          N connections (2 N sockets) over IPv4
+ *	sock_make quiet N         the same, each with another history: bytes, algorithm, address family
+ *	sock_make short N         none; N connections that come and go for each line of standard input
  *
  * "ready" is printed when they are there; each line that comes on standard input has the TCP_INFO of
  * all of them printed again, ended by "end".
@@ -185,6 +187,44 @@ static void make_many(long n)
 	}
 }
 
+static void make_quiet(long n)
+{
+	static const char *const algorithms[] = {"reno", "cubic", NULL};
+	struct rlimit limit = {2 * (rlim_t)n + 64, 2 * (rlim_t)n + 64};
+	int v4 = listen_on("127.0.0.1", 7000, -1), v6 = listen_on("::1", 7000, 1);
+
+	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+	for (long i = 0; i < n; i++) {
+		int c = connect_to(i % 3 ? "127.0.0.1" : "::1", 7000, algorithms[i % 3], NULL);
+		int s = accept(i % 3 ? v4 : v6, NULL, NULL);
+
+		need(s >= 0, "accept");
+		transfer(c, s, (size_t)(i * 97 % 20000));
+		transfer(s, c, (size_t)(i * 31 % 3000));
+	}
+}
+
+/* Connections that end at once: the side that connects is reset, or waits in TIME_WAIT. */
+static void make_short(long n)
+{
+	static int server = -1;
+	struct linger now = {1, 0};
+
+	if (server < 0)
+		server = listen_on("127.0.0.1", 7000, -1);
+	for (long i = 0; i < n; i++) {
+		int c = connect_to("127.0.0.1", 7000, NULL, NULL), s = accept(server, NULL, NULL);
+
+		need(s >= 0, "accept");
+		transfer(c, s, 1000);
+		if (i % 2)
+			need(setsockopt(c, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0,
+			     "SO_LINGER");
+		close(c);
+		close(s);
+	}
+}
+
 /* clang-format off */
 #define FIELDS(F)                                                                                  \
 	F(state) F(ca_state) F(retransmits) F(probes) F(backoff) F(options) F(snd_wscale)          \
@@ -222,11 +262,17 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "many"))
 		make_many(atol(argv[2]));
+	else if (!strcmp(argv[1], "quiet"))
+		make_quiet(atol(argv[2]));
+	else if (!strcmp(argv[1], "short"))
+		make_short(0);
 	else
 		make_kinds(argv[2]);
 	printf("ready\n");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
+		if (!strcmp(argv[1], "short"))
+			make_short(atol(argv[2]));
 		for (int i = 0; i < n_sockets; i++)
 			tell(sockets[i]);
 		printf("end\n");
