@@ -322,6 +322,12 @@ bool filter_done(const struct filter *f)
 	return f->o.count && f->passed >= f->o.count;
 }
 
+bool filter_until(const struct filter *f, uint64_t *ns)
+{
+	*ns = f->until_ns;
+	return f->o.until.kind && f->has_times;
+}
+
 bool filter_passes_all(const struct filter *f)
 {
 	return !f->o.count && !f->journeys && !filter_selects(f);

@@ -96,6 +96,9 @@ bool filter_match(struct filter *f, const struct ev *ev);
 /* After --count events have passed: nothing more will. */
 bool filter_done(const struct filter *f);
 
+/* The time of --until, for the events of this batch. False: there is none, or it is not known yet. */
+bool filter_until(const struct filter *f, uint64_t *ns);
+
 /* Whether it lets everything pass: then filter_match() need not be asked. */
 bool filter_passes_all(const struct filter *f);
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* skbox sockets: the last state of each socket, as `ss -tinem` shows it. */
+/*
+ * skbox sockets: the last state of each socket, as `ss -tinem` shows it; what it would have shown at some
+ * time; and connections over time (follow.c).
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyze/command.h"
 #include "analyze/filter/filter.h"
+#include "analyze/sockets/follow.h"
 #include "analyze/source/source.h"
 #include "cli/terminal.h"
 #include "formats/sock/sock_ss.h"
@@ -15,14 +20,43 @@ enum {
 	/* Sockets that are told apart; more are left out, with a note: some 700 bytes are kept of each. */
 	SOCKETS_MAX = 1000000,
 	KEY_MAX = 48,
+	/* Namespaces and families whose dumps are known by their completeness. */
+	DUMPS_MAX = 65536,
+	STATE_CLOSE = 7,
 };
 
 struct sockets_config {
-	bool time, utc, netns, all;
+	bool time, utc, netns, all, json;
+	struct filter_time at;
+	struct {
+		struct tuple_want want;
+		const char *word;
+	} follow;
 	struct filter_options filter;
 };
 
+static bool parse_follow(const char *text, void *member, char *why, size_t size)
+{
+	struct sockets_config *c =
+		(void *)((char *)member - offsetof(struct sockets_config, follow));
+
+	c->follow.word = text;
+	return tuple_want_parse(text, &c->follow.want, why, size);
+}
+
 static const struct option_row rows[] = {
+	OPTION(CALL, sockets_config, at, "at", 0, "TIME",
+	       "what ss -tinem would have shown then: of each socket the last snapshot up to this "
+	       "time, without those that were gone; TIME as for --since",
+	       .parse = filter_time_parse),
+	OPTION(CALL, sockets_config, follow, "follow", 0, "TUPLE",
+	       "one connection over time: 10.0.0.1:443, [fd00::1]:443, *:443, both ends with a "
+	       "comma "
+	       "between, or a cookie (sk:2342b); its snapshots as changes, between its packets, "
+	       "drops and states",
+	       .parse = parse_follow),
+	OPTION(FLAG, sockets_config, json, "json", 0, NULL,
+	       "with --follow: one JSON object a line, in the order of time"),
 	OPTION(FLAG, sockets_config, all, "all", 'a', NULL,
 	       "every snapshot in the order of the recording, not just the last of each socket"),
 	OPTION(FLAG, sockets_config, time, "time", 't', NULL, "begin lines with their time"),
@@ -36,6 +70,20 @@ struct socket {
 	uint8_t key[KEY_MAX]; /* cookie, or addresses and ports; and the namespace */
 	char *line;           /* owned */
 	uint32_t len;
+	/* for --at */
+	struct tuple_netns ns;
+	uint64_t time_ns;
+	uint8_t family;
+	bool closed;
+};
+
+/* The dumps of a namespace and family. */
+struct dumps {
+	struct tuple_netns ns;
+	uint8_t family;
+	uint32_t set;
+	uint64_t begin_ns,
+		complete_ns; /* begin of the newest, and of the newest that was complete */
 };
 
 struct sockets {
@@ -47,6 +95,8 @@ struct sockets {
 	struct socket *v;
 	uint32_t n, cap, *hash, hash_size; /* open addressing, index + 1 */
 	uint64_t left_out;
+	struct dumps *dumps;
+	uint32_t n_dumps, cap_dumps;
 	struct buf line;
 };
 
@@ -168,8 +218,77 @@ static bool take_socket(struct sockets *s, const struct ev *ev)
 	memcpy(line, s->line.p, s->line.len);
 	k->line = line;
 	k->len = (uint32_t)s->line.len;
+	k->ns = tuple_netns_of(ev);
+	k->time_ns = ev->common ? ev->common->timestamp : 0;
+	k->family = ev->diag->family;
+	k->closed = ev->diag->state == STATE_CLOSE;
 	return true;
 }
+
+/* ---- --at ---- */
+
+static struct dumps *find_dumps(struct sockets *s, struct tuple_netns ns, uint8_t family)
+{
+	for (uint32_t i = 0; i < s->n_dumps; i++) {
+		struct dumps *d = &s->dumps[i];
+
+		if (d->family == family && d->ns.cookie == ns.cookie && d->ns.inum == ns.inum)
+			return d;
+	}
+	return NULL;
+}
+
+static struct dumps *add_dumps(struct sockets *s, struct tuple_netns ns, uint8_t family)
+{
+	struct dumps *v;
+
+	if (s->n_dumps == s->cap_dumps) {
+		uint32_t cap = s->cap_dumps ? s->cap_dumps * 2 : 16;
+
+		v = cap <= DUMPS_MAX ? realloc(s->dumps, cap * sizeof(*v)) : NULL;
+		if (!v)
+			return NULL;
+		s->dumps = v;
+		s->cap_dumps = cap;
+	}
+	v = &s->dumps[s->n_dumps++];
+	*v = (struct dumps){.ns = ns, .family = family};
+	return v;
+}
+
+/* Which dumps were complete: what they do not show was gone. Those behind the time do not count. */
+static void take_set(struct sockets *s, const struct ev *ev)
+{
+	const struct ev_snapset *row = ev->snapset;
+	struct tuple_netns ns = tuple_netns_of(ev);
+	struct dumps *d = find_dumps(s, ns, row->family);
+	uint64_t until;
+
+	if (!ev->common || !filter_until(s->filter, &until) || ev->common->timestamp > until)
+		return;
+	if (row->phase) {
+		if (d && d->set == row->set && !row->status)
+			d->complete_ns = d->begin_ns;
+		return;
+	}
+	if (!d)
+		d = add_dumps(s, ns, row->family);
+	if (!d) {
+		s->left_out++;
+		return;
+	}
+	d->set = row->set;
+	d->begin_ns = ev->common->timestamp;
+}
+
+static bool is_gone(struct sockets *s, const struct socket *k)
+{
+	const struct dumps *d = find_dumps(s, k->ns, k->family);
+
+	return k->closed || (d && k->time_ns < d->complete_ns);
+}
+
+/* ---- reading ---- */
 
 static bool take_batch(struct sockets *s, const struct ev_batch *batch)
 {
@@ -186,6 +305,8 @@ static bool take_batch(struct sockets *s, const struct ev_batch *batch)
 			s->line.len = len;
 		} else if (ev.diag && filter_match(s->filter, &ev)) {
 			more = take_socket(s, &ev);
+		} else if (ev.snapset && s->c->at.kind) {
+			take_set(s, &ev);
 		}
 	}
 	return more && !filter_done(s->filter) && (!s->c->all || terminal_flush(&s->out));
@@ -203,7 +324,7 @@ static int show_sockets(struct sockets *s)
 		rc = source_next(s->source, &batch);
 	while (rc > 0 && take_batch(s, batch));
 	for (uint32_t i = 0; i < s->n && rc >= 0; i++) {
-		if (s->v[i].line)
+		if (s->v[i].line && !(s->c->at.kind && is_gone(s, &s->v[i])))
 			buf_put(&s->out.buf, s->v[i].line, s->v[i].len);
 		if (!terminal_more(&s->out))
 			break;
@@ -212,6 +333,7 @@ static int show_sockets(struct sockets *s)
 		free(s->v[i].line);
 	free(s->v);
 	free(s->hash);
+	free(s->dumps);
 	buf_free(&s->line);
 	text_fini(&s->text);
 	if (s->left_out)
@@ -225,6 +347,46 @@ static bool wants_block(void *ctx, const struct skbx_summary *summary)
 	return summary->sockets > 0;
 }
 
+static int run_follow(const struct sockets_config *c, struct sockets *s)
+{
+	const struct follow_options options = {
+		.want = c->follow.want, .wanted = c->follow.word, .json = c->json, .utc = c->utc};
+
+	return follow_run(&options, s->filter, s->source);
+}
+
+/* "--follow A:1 B:2": a word behind that is an end, and no file. */
+static bool take_second_end(struct sockets_config *c, const char *word)
+{
+	struct tuple_want two;
+	char why[256];
+
+	if (c->follow.want.n != 1 || !word || access(word, F_OK) == 0 ||
+	    !tuple_want_parse(word, &two, why, sizeof(why)) || two.n != 1)
+		return false;
+	c->follow.want.end[1] = two.end[0];
+	c->follow.want.n = 2;
+	return true;
+}
+
+/* Options that do not go together; false with the message on standard error. */
+static bool check_options(struct sockets_config *c)
+{
+	const char *wrong = NULL;
+
+	if (c->at.kind && (c->all || c->follow.word || c->filter.until.kind))
+		wrong = "--at does not go with --all, --follow or --until";
+	else if (c->follow.word && (c->all || c->time || c->netns))
+		wrong = "--follow does not go with --all, --time or --netns";
+	else if (c->json && !c->follow.word)
+		wrong = "--json is for --follow; skbox json --shape flowd gives sockets as JSON";
+	if (wrong)
+		terminal_error("sockets: %s", wrong);
+	if (c->at.kind)
+		c->filter.until = c->at;
+	return !wrong;
+}
+
 static int sockets_run(int argc, char **argv)
 {
 	struct sockets_config c = {0};
@@ -235,9 +397,16 @@ static int sockets_run(int argc, char **argv)
 	if (rc >= 0)
 		goto out;
 	rc = EXIT_FAILED;
+	if (!check_options(&c))
+		goto out;
+	if (take_second_end(&c, rest < argc ? argv[rest] : NULL))
+		rest++;
+	/* a packet's block may be without sockets, and without the addresses: then its cookie tells */
+	if (c.follow.word)
+		options.want = NULL;
 	if (filter_new(&s.filter, &c.filter) == 0 &&
 	    filter_open(s.filter, &s.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
-		rc = show_sockets(&s);
+		rc = c.follow.word ? run_follow(&c, &s) : show_sockets(&s);
 	source_close(s.source);
 	filter_free(s.filter);
 out:
@@ -248,7 +417,7 @@ out:
 const struct command command_sockets = {
 	.name = "sockets",
 	.usage = "[INPUT...] [OPTION...]",
-	.help = "the last state of each TCP socket, one line a socket as ss -tinem",
+	.help = "TCP sockets as ss -tinem shows them, at any time, and connections over time",
 	COMMAND_ROWS(rows),
 	.run = sockets_run,
 };

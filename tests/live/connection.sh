@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Two connections, one after the other on the same ports, through a narrow and lossy link, recorded with their
+# packets, drops and sockets; and what `skbox sockets --follow` and fireflies make of it.
+#
+# usage: tests/live/connection.sh                   the test
+#        tests/live/connection.sh --record FILE     only records (testdata/connection.skbx: then run `make bless NAME='connection*'`)
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+export PATH=$PATH:/usr/sbin:/sbin
+skbox=build/skbox
+[ "${1:-}" != --in ] || {
+	# the traffic: the recorder runs this
+	server=$2 client=$3
+	serve='
+import socket
+s = socket.create_server(("10.78.0.2", 8443), backlog=4)
+print("listening", flush=True)
+for size in (60000, 2000):
+    c, _ = s.accept()
+    c.recv(100)
+    c.sendall(b"x" * size)
+    c.close()
+'
+	fetch='
+import socket, time
+for want in (60000, 2000):
+    for attempt in range(100):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("10.78.0.1", 40000))
+        try:
+            s.connect(("10.78.0.2", 8443))
+            break
+        except OSError:
+            s.close()
+            time.sleep(0.05)
+    time.sleep(0.05)
+    s.sendall(b"GET")
+    got = 0
+    while got < want:
+        got += len(s.recv(65536)) or exit("cut off")
+    s.recv(1)
+    time.sleep(0.05)
+    s.close()
+    time.sleep(0.1)
+'
+	coproc listener { exec ip netns exec "$server" python3 -c "$serve"; }
+	pid=$listener_PID
+	read -r _ <&"${listener[0]}" || exit
+	ip netns exec "$client" python3 -c "$fetch" || exit
+	wait $pid
+	exit
+}
+
+for needed in "root [ $(id -u) = 0 ]" "netns unshare -n true" "bpf bpftool prog show"; do
+	${needed#* } >/dev/null 2>&1 || { echo "skip connection: needs ${needed%% *}" && exit 0; }
+done
+client=skbox-conn-$$-c server=skbox-follow-$$-s
+work=$(mktemp -d)
+clean_up() {
+	for name in $client $server; do ip netns del "$name" 2>/dev/null; done
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
+verdict() { if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: $3"; fi; }
+
+make_network() {
+	ip netns add $client && ip netns add $server &&
+		ip link add eth0 netns $client type veth peer name eth0 netns $server || return
+	for side in "$client 1" "$server 2"; do
+		set -- $side
+		# packets as long as the link has them
+		ip netns exec "$1" ethtool -K eth0 tso off gso off gro off >/dev/null
+		ip -n "$1" addr add 10.78.0."$2"/24 dev eth0 && ip -n "$1" link set eth0 up && ip -n "$1" link set lo up || return
+	done
+	# netem where the kernel has it; else a bucket with a short queue loses packets as well
+	tc -n $server qdisc add dev eth0 root netem rate 20mbit limit 14 loss 2% delay 1ms 2>/dev/null ||
+		tc -n $server qdisc add dev eth0 root tbf rate 20mbit burst 4k limit 20k || return
+	# and one packet of the request is dropped, so that it has to be sent again
+	ip netns exec $client nft -f - <<-'END'
+		table ip skbox {
+			chain out {
+				type filter hook output priority 0;
+				tcp dport 8443 tcp flags & psh == psh limit rate 1/day burst 1 packets drop
+			}
+		}
+	END
+}
+
+record() { # FILE
+	build/skbox-capture -o "$1" --force -p tp:net:net_dev_start_xmit -p tp:net:netif_receive_skb -p tp:skb:kfree_skb \
+		-p tp:tcp:tcp_retransmit_skb -f 'tcp port 8443' --collect sock --snaplen 66 --sockets 25ms --netns $client --netns $server \
+		-- tests/live/connection.sh --in $server $client >"$work/log" 2>&1 </dev/null
+}
+
+make_network >"$work/log" 2>&1 || { echo "not ok connection: no network: $(tail -n 3 "$work/log")" && exit 1; }
+if [ "${1:-}" = --record ]; then
+	record "$2" || { cat "$work/log" && exit 1; }
+	chmod 644 "$2"
+	exit
+fi
+file=$work/connection.skbx
+record "$file"
+verdict "two connections are recorded" $? "$(tail -n 2 "$work/log" | tr '\n' ' ')"
