@@ -34,6 +34,11 @@ LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 FORMATS_LIBS := -lzstd -lpcap -lz
 ANALYZE_LIBS := $(FORMATS_LIBS) -lyaml -lz -lm
 CAPTURE_LIBS := $(ANALYZE_LIBS) -lbpf -lelf
+# what limits system calls; without it --version says so
+ifeq ($(shell $(PKG_CONFIG) --exists libseccomp 2>/dev/null && echo yes),yes)
+CPPFLAGS_ALL += -DHAVE_SECCOMP
+CAPTURE_LIBS += -lseccomp
+endif
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
 FORMATS_OBJ := $(call objs,formats/*.c formats/*/*.c)
@@ -46,7 +51,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture tests clean install test test-kernels demo demo-recording bench bless fuzz
+.PHONY: all skbox skbox-capture tests clean install test test-kernels demo demo-recording bench bench-instructions bless fuzz
 all: skbox skbox-capture
 skbox: $(B)/skbox
 skbox-capture: $(B)/skbox-capture
@@ -136,6 +141,11 @@ bench:
 	$(Q)tests/deps bench
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) all $(B)/tests/bench/gen-events
 	$(Q)tests/bench/run
+# "--store" by hand: tests/bench/instructions --store
+bench-instructions:
+	$(Q)tests/deps bench
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) skbox $(B)/tests/bench/gen-events
+	$(Q)tests/bench/instructions
 fuzz:
 	$(Q)tests/deps fuzz
 	$(Q)tests/fuzz/run

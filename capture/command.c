@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/terminal.h"
+
 enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, STATUS_SIGNAL = 128 };
 
 static void run_child(int fd, char **argv, const sigset_t *blocked, bool keep_stdout)
@@ -93,6 +95,10 @@ void command_end(struct command *c)
 	}
 	if (!c->pid || command_check(c))
 		return;
-	kill(c->pid, SIGTERM);
+	if (!c->asked && kill(c->pid, SIGTERM) && errno == EPERM) {
+		/* our rights went when the recording began */
+		terminal_error("process %d, the command, goes on", (int)c->pid);
+		return;
+	}
 	reap(c, 0);
 }

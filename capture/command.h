@@ -13,6 +13,7 @@ struct command {
 	pid_t pid; /* 0: none */
 	int go_fd; /* writing lets it begin; -1 */
 	bool ended;
+	bool asked; /* to end, by somebody who may: command_end() just waits */
 	int status; /* exit status, or 128 + signal, when ended */
 };
 

@@ -51,21 +51,41 @@ static void close_window(struct cost *c, uint64_t now)
 	c->time_ns += now - c->begin;
 }
 
-void cost_step(struct cost *c, uint64_t now)
+bool cost_step(struct cost *c, uint64_t now)
 {
 	if (now < c->next)
-		return;
+		return false;
 	if (c->fd >= 0) {
 		close_window(c, now);
 		c->next = now + PERIOD_NS - WINDOW_NS;
+		return false;
+	}
+	c->next = now + PERIOD_NS;
+	if (c->asked)
+		return false;
+	c->asked = true;
+	return true;
+}
+
+int cost_enable(void)
+{
+	/* d46edd671a14 (5.8); CAP_SYS_ADMIN: without it the costs are not known, and nothing else */
+	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+
+	return fd < 0 ? -errno : fd;
+}
+
+void cost_open(struct cost *c, int fd, uint64_t now)
+{
+	if (c->fd >= 0 || c->next == UINT64_MAX) {
+		close(fd);
 		return;
 	}
-	/* d46edd671a14 (5.8); CAP_SYS_ADMIN: without it the costs are not known, and nothing else */
-	c->fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	if (c->fd >= 0)
-		read_counts(c, false);
+	c->asked = false;
+	c->fd = fd;
+	read_counts(c, false);
 	c->begin = now;
-	c->next = now + (c->fd >= 0 ? WINDOW_NS : PERIOD_NS);
+	c->next = now + WINDOW_NS;
 }
 
 void cost_stop(struct cost *c, uint64_t now)

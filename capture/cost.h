@@ -6,6 +6,7 @@
 #ifndef CAPTURE_COST_H
 #define CAPTURE_COST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "capture/probe/probe.h"
@@ -20,7 +21,8 @@ struct cost_probe {
 struct cost {
 	const struct probes *probes; /* borrowed */
 	struct cost_probe *v;        /* as many as there are probes; owned */
-	int fd;                      /* bpf_enable_stats() while a window is open; -1: none is */
+	int fd;                      /* while it is open the kernel takes the time; -1: no window */
+	bool asked;                  /* for such a descriptor, and it has not come yet */
 	uint64_t begin;              /* of the window that is open */
 	uint64_t next;               /* when the next one opens, or this one closes */
 	uint64_t time_ns;            /* of all windows so far */
@@ -30,8 +32,18 @@ struct cost {
 int cost_init(struct cost *c, const struct probes *probes, uint64_t now);
 void cost_fini(struct cost *c);
 
-/* Opens or closes a window where it is time; to be called each some milliseconds. */
-void cost_step(struct cost *c, uint64_t now);
+/*
+ * Closes the window where it is time. True, once: it is time to open one, by cost_open() with what
+ * cost_enable() gave, maybe in another process; when none ever comes costs are not known.
+ */
+bool cost_step(struct cost *c, uint64_t now);
+
+/* Makes the kernel take times as long as the descriptor is open. It, or a negative errno: -EPERM. */
+int cost_enable(void);
+
+/* Opens a window; the descriptor is taken over. */
+void cost_open(struct cost *c, int fd, uint64_t now);
+
 /* Closes the window that is open: no other opens. */
 void cost_stop(struct cost *c, uint64_t now);
 

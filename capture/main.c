@@ -10,6 +10,11 @@
 #include "capture/check.h"
 #include "capture/config/config.h"
 #include "capture/probe/plan.h"
+#include "capture/process/holder.h"
+#include "capture/process/rights.h"
+#include "capture/process/sandbox.h"
+#include "capture/process/sockets.h"
+#include "capture/process/stats.h"
 #include "capture/recorder.h"
 #include "cli/terminal.h"
 
@@ -59,7 +64,7 @@ static void report(const struct config *c, struct recorder *r)
 		filtered += r->probes->v[i].filtered;
 	}
 	buf_printf(&line, "%llu events", (unsigned long long)r->events);
-	if (r->dumper)
+	if (!c->no_sockets)
 		buf_printf(&line, ", %llu socket rows", (unsigned long long)r->socket_rows);
 	buf_printf(&line, ", %llu lost, %llu skipped runs", (unsigned long long)lost,
 		   (unsigned long long)skipped);
@@ -99,27 +104,72 @@ static void warn_of_filter(const struct filter *f)
 			"-f cannot be about a link layer: packets that have one do not match");
 }
 
-static int record(const struct config *c, struct command *command, int signal_fd,
-		  struct skbox_error *err)
-{
+/* What a recording is made of, in this process. */
+struct recording {
+	const struct config *config;
 	struct tracepoints kernel;
-	struct probes probes = {0};
-	struct plan plan = {0};
-	struct filter filter = {0};
-	struct recorder r = {.config = c,
-			     .plan = &plan,
-			     .probes = &probes,
-			     .command = command,
-			     .signal_fd = signal_fd};
-	struct output_options oo = {.file = {.rotate = {.path = c->out,
-							.limits = c->rotate,
-							.keep = c->keep,
-							.force = c->force},
-					     .min_free = c->min_free},
-				    .print = c->print,
-				    .text = c->text};
+	struct probes probes;
+	struct plan plan;
+	struct filter filter;
+	struct recorder recorder;
+	int stats[2]; /* between the other two processes: [0] the holder's end; -1 */
+};
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Before anything of BPF is there that it would inherit. */
+static int start_sockets(struct recording *g, struct skbox_error *err)
+{
+	struct recorder *r = &g->recorder;
+	struct sockets setup = {.config = g->config, .signal_fd = r->signal_fd};
+	int fds[2], rc = channel_pair(fds);
+
+	if (rc)
+		return error_set(err, rc, 0, "socketpair: %s", strerror(-rc));
+	rc = stats_pair(g->stats);
+	if (rc)
+		return error_set(err, rc, 0, "socketpair: %s", strerror(-rc));
+	setup.stats_fd = g->stats[1];
+	setup.not_ours[0] = g->stats[0];
+	setup.not_ours[1] = r->command->go_fd;
+	rc = child_start(&r->sockets, "skbox-sockets", "the process that looks at sockets", fds,
+			 sockets_run, &setup, err);
+	close_fd(&g->stats[1]);
+	return rc;
+}
+
+/* From here on that process alone has what is attached: it stays as long as both are there. */
+static int start_holder(struct recording *g, struct skbox_error *err)
+{
+	struct recorder *r = &g->recorder;
+	struct holder setup = {.probes = &g->probes,
+			       .command = r->command->pid,
+			       .signal_fd = r->signal_fd,
+			       .stats_fd = g->stats[0],
+			       .not_ours = {r->sockets.channel.fd, r->command->go_fd}};
+	int fds[2], rc = channel_pair(fds);
+
+	if (rc)
+		return error_set(err, rc, 0, "socketpair: %s", strerror(-rc));
+	rc = child_start(&r->holder, "skbox-holder", "the process that holds the probes", fds,
+			 holder_run, &setup, err);
+	close_fd(&g->stats[0]);
+	if (!rc)
+		rc = probes_release(&g->probes, err);
+	close_fd(&g->kernel.events_fd);
+	return rc;
+}
+
+static int attach(struct recording *g, struct skbox_error *err)
+{
+	const struct config *c = g->config;
 	struct probe_options po = {.snaplen = (uint32_t)c->snaplen,
-				   .filter = &filter,
+				   .filter = &g->filter,
 				   .buffer = c->buffer,
 				   .track = true,
 				   .sock = c->sock,
@@ -128,42 +178,99 @@ static int record(const struct config *c, struct command *command, int signal_fd
 				   .nft_verdicts = c->nft_verdict_mask,
 				   .stack = c->stack,
 				   .compat = c->compat};
-	int rc = tracepoints_init(&kernel, err);
+	int rc = tracepoints_init(&g->kernel, err);
 
 	if (!rc)
-		rc = filter_open(&filter, c->packet_filter, c->meta_filter, kernel.vmlinux, err);
+		rc = filter_open(&g->filter, c->packet_filter, c->meta_filter, g->kernel.vmlinux,
+				 err);
 	if (!rc && c->packet_filter)
-		warn_of_filter(&filter);
+		warn_of_filter(&g->filter);
 	if (!rc)
-		rc = probes_init(&probes, &kernel, err);
-	probes.check = c->check;
+		rc = probes_init(&g->probes, &g->kernel, err);
+	g->probes.check = c->check;
 	if (!rc)
-		rc = plan_make(&plan, c, &probes, err);
-	/* the file last: when something is in the way none is left behind */
+		rc = plan_make(&g->plan, c, &g->probes, err);
+	return rc ? rc : probes_start(&g->probes, &po, err);
+}
+
+/* Makes the file, last of all: when something is in the way none is left behind. Rights end here. */
+static int open_output(struct recording *g, struct skbox_error *err)
+{
+	const struct config *c = g->config;
+	struct recorder *r = &g->recorder;
+	struct output_options oo = {.file = {.rotate = {.path = c->out,
+							.limits = c->rotate,
+							.keep = c->keep,
+							.force = c->force},
+					     .min_free = c->min_free},
+				    .print = c->print,
+				    .text = c->text,
+				    .is_impatient = recorder_is_hurried,
+				    .ctx = r};
+	struct skbox_error why = {0};
+	int rc = output_open(&r->output, &oo, err);
+
 	if (!rc)
-		rc = probes_start(&probes, &po, err);
-	if (!rc && c->check) {
-		rc = check_print(&probes, c->json);
-		goto out;
-	}
+		rc = recorder_begin(r, err);
+	if (rc)
+		return rc;
+	rc = rights_leave(output_dir(r->output));
+	if (rc)
+		return error_set(err, rc, 0, "giving up rights: %s", strerror(-rc));
+	if (sandbox_enter(output_dir(r->output) >= 0, &why))
+		terminal_error("%s", why.text);
+	return output_start(r->output, err);
+}
+
+static int run(struct recording *g, struct skbox_error *err)
+{
+	struct recorder *r = &g->recorder;
+	int rc = g->config->check ? 0 : start_sockets(g, err);
+
 	if (!rc)
-		rc = output_open(&r.output, &oo, err);
+		rc = attach(g, err);
+	if (rc || g->config->check)
+		return rc ? rc : check_print(&g->probes, g->config->json);
+	rc = recorder_init(r, err);
+	if (!rc)
+		rc = start_holder(g, err);
+	if (!rc)
+		rc = child_wait_ready(&r->sockets, r->signal_fd, err);
+	if (!rc)
+		rc = child_wait_ready(&r->holder, r->signal_fd, err);
 	if (!rc) {
-		warn_of_skipped(&probes);
-		rc = recorder_init(&r, err);
+		warn_of_skipped(&g->probes);
+		rc = open_output(g, err);
 	}
 	if (!rc) {
-		rc = recorder_run(&r, err);
-		report(c, &r);
+		rc = recorder_run(r, err);
+		report(g->config, r);
 	}
-out:
-	probes_stop(&probes);
-	output_close(r.output);
-	recorder_fini(&r);
-	probes_fini(&probes);
-	plan_free(&plan);
-	filter_close(&filter);
-	tracepoints_fini(&kernel);
+	return rc;
+}
+
+static int record(const struct config *c, struct command *command, int signal_fd,
+		  struct skbox_error *err)
+{
+	struct recording g = {.config = c, .stats = {-1, -1}};
+	int rc;
+
+	g.recorder = (struct recorder){.config = c,
+				       .plan = &g.plan,
+				       .probes = &g.probes,
+				       .command = command,
+				       .signal_fd = signal_fd};
+	rc = run(&g, err);
+	probes_stop(&g.probes);
+	output_close(g.recorder.output);
+	child_end(&g.recorder.holder);
+	child_end(&g.recorder.sockets);
+	recorder_fini(&g.recorder);
+	probes_fini(&g.probes);
+	plan_free(&g.plan);
+	filter_close(&g.filter);
+	tracepoints_fini(&g.kernel);
+	close_fd(&g.stats[0]);
 	return rc;
 }
 

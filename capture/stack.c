@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "capture/stack.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bpf/event.h"
 
-enum { FRAME_TEXT_MAX = 256, ALL = 2 * STACKS_MAX };
+enum { ALL = 2 * STACKS_MAX };
 
-int stacks_init(struct stacks *s, int fd, int more_fd, struct skbox_error *err)
+int stacks_init(struct stacks *s, struct skbox_error *err)
 {
-	*s = (struct stacks){.fds = {fd, more_fd}, .v = calloc(ALL, sizeof(*s->v))};
-	if (!s->v)
-		return error_set(err, -ENOMEM, 0, "out of memory");
-	return kallsyms_init(&s->symbols, err) == -ENOMEM ? -ENOMEM : 0;
+	*s = (struct stacks){.v = calloc(ALL, sizeof(*s->v))};
+	return s->v ? 0 : error_set(err, -ENOMEM, 0, "out of memory");
 }
 
 static void clear(struct stack *stack)
@@ -31,7 +28,6 @@ void stacks_fini(struct stacks *s)
 	for (int i = 0; s->v && i < ALL; i++)
 		clear(&s->v[i]);
 	free(s->v);
-	kallsyms_fini(&s->symbols);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -41,26 +37,28 @@ void stacks_forget_batch(struct stacks *s)
 		s->v[i].set = false;
 }
 
-/* Looks the stack up; a number keeps its stack, for none is ever taken out of the map. */
-static bool read_stack(struct stacks *s, uint32_t id, struct stack *stack)
+bool stacks_know(const struct stacks *s, uint32_t id)
 {
-	uint64_t frames[STACK_FRAMES] = {0};
-	uint32_t key = id % STACKS_MAX;
+	return s->v && id < ALL && (s->v[id].n || s->v[id].none);
+}
 
-	if (bpf_map_lookup_elem(s->fds[id / STACKS_MAX], &key, frames))
-		return false;
-	stack->frames = calloc(STACK_FRAMES, sizeof(*stack->frames));
-	while (stack->frames && stack->n < STACK_FRAMES && frames[stack->n]) {
-		char text[FRAME_TEXT_MAX];
-		char *copy;
+void stacks_put(struct stacks *s, uint32_t id, uint32_t n, const void *text, size_t len)
+{
+	const char *p = text, *end = p + len;
+	struct stack *stack;
 
-		kallsyms_describe(&s->symbols, frames[stack->n], text, sizeof(text));
-		copy = strdup(text);
-		if (!copy)
+	if (!s->v || id >= ALL || n > STACK_FRAMES || stacks_know(s, id))
+		return;
+	stack = &s->v[id];
+	stack->none = !n;
+	stack->frames = n ? calloc(n, sizeof(*stack->frames)) : NULL;
+	while (stack->frames && stack->n < n && memchr(p, '\0', (size_t)(end - p))) {
+		stack->frames[stack->n] = strdup(p);
+		if (!stack->frames[stack->n])
 			break;
-		stack->frames[stack->n++] = copy;
+		stack->n++;
+		p += strlen(p) + 1;
 	}
-	return stack->n;
 }
 
 bool stacks_get(struct stacks *s, struct ev_batch *b, int32_t id, struct ev_list *list)
@@ -71,8 +69,10 @@ bool stacks_get(struct stacks *s, struct ev_batch *b, int32_t id, struct ev_list
 	if (!s->v || id < 0 || id >= ALL)
 		return false;
 	stack = &s->v[id];
-	if (!stack->n && !read_stack(s, (uint32_t)id, stack)) {
-		clear(stack);
+	if (!stacks_know(s, (uint32_t)id))
+		s->ask(s->ctx, (uint32_t)id);
+	if (!stack->n) {
+		s->missed++;
 		return false;
 	}
 	if (!stack->set) {

@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "bpf/event.h"
+#include "capture/process/sandbox.h"
 #include "cli/terminal.h"
 
 static const char *const formats[] = {"multi-line", "single-line", NULL};
@@ -125,8 +126,8 @@ static enum config_result print_version(void)
 {
 	struct buf b = {0};
 
-	buf_printf(&b, "skbox-capture %s\nlibbpf %s\nzstd %s\n", SKBOX_VERSION,
-		   libbpf_version_string(), ZSTD_versionString());
+	buf_printf(&b, "skbox-capture %s\nlibbpf %s\nzstd %s\nlibseccomp %s\n", SKBOX_VERSION,
+		   libbpf_version_string(), ZSTD_versionString(), sandbox_version);
 	return print(&b);
 }
 

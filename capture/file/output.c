@@ -5,14 +5,23 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "cli/terminal.h"
+#include "capture/file/inventory.h"
+#include "capture/file/patience.h"
 #include "formats/text/text.h"
+
+enum { WAIT_NS = 100 * 1000 * 1000 /* how often what goes on is looked at by who waits */ };
 
 struct output {
 	struct output_file *file; /* NULL: none */
 	bool print;
+	struct patience patience;
+	bool (*is_impatient)(void *ctx);
+	void *ctx;
+	bool give_up;
+	uint64_t taken, taken_ns; /* of the thread that waits: what was written, and since when */
 	struct text text;
 	struct buf screen;
 	struct output_totals totals; /* of the writing thread */
@@ -24,8 +33,10 @@ struct output {
 	struct ev_batch *all[OUTPUT_BATCHES];
 	struct ev_batch *queue[OUTPUT_BATCHES], *spare[OUTPUT_BATCHES];
 	unsigned int queued, spares;
-	bool stop;
-	bool rotate; /* the first rotate_behind batches of the queue are written before */
+	bool stop, done;
+	const char *
+		finish; /* why it ends: the last rows are wanted; NULL: not yet, or they are written */
+	bool rotate;    /* the first rotate_behind batches of the queue are written before */
 	unsigned int rotate_behind;
 	struct output_totals new_totals; /* n 0: none since the last ones */
 	uint64_t bytes, thrown_away;
@@ -45,17 +56,21 @@ static void print_batch(struct output *o, const struct ev_batch *b, struct skbox
 		if (text_event(&o->text, &ev, 0, &o->screen))
 			text_frame_event(&o->text, &o->screen);
 	}
-	rc = o->screen.failed ? -ENOMEM
-			      : terminal_write_all(STDOUT_FILENO, o->screen.p, o->screen.len);
+	rc = o->screen.failed
+		     ? -ENOMEM
+		     : patience_write(&o->patience, STDOUT_FILENO, o->screen.p, o->screen.len);
 	if (rc)
 		error_set(err, rc, 0, "standard output: %s", strerror(-rc));
 }
 
 /* What a call of output_file_* said, for the recorder to find. */
-static void take_result(struct output *o, const struct skbox_error *err)
+static void take_result(struct output *o, struct skbox_error *err)
 {
 	struct skbox_error low = {0};
 
+	if (err->code == -ETIMEDOUT)
+		error_set(err, -ETIMEDOUT, 0,
+			  "standard output: nobody reads: what was not taken is not written");
 	if (o->file && !err->code)
 		output_file_disk_low(o->file, &low);
 	pthread_mutex_lock(&o->lock);
@@ -89,6 +104,15 @@ static void rotate(struct output *o)
 	take_result(o, &err);
 }
 
+static void finish(struct output *o, const char *reason)
+{
+	struct skbox_error err = {0};
+
+	if (o->file && output_file_finish(o->file, &o->totals, reason, &err) && !err.code)
+		error_set(&err, -EIO, 0, "ending the file failed");
+	take_result(o, &err);
+}
+
 /* The recorder's newest counts become those of the thread; with the lock held. */
 static void take_totals(struct output *o)
 {
@@ -116,6 +140,17 @@ static void work(struct output *o)
 		pthread_cond_broadcast(&o->changed);
 		return;
 	}
+	if (!o->queued) {
+		const char *reason = o->finish;
+
+		pthread_mutex_unlock(&o->lock);
+		if (!failed)
+			finish(o, reason);
+		pthread_mutex_lock(&o->lock);
+		o->finish = NULL;
+		pthread_cond_broadcast(&o->changed);
+		return;
+	}
 	b = o->queue[0]; /* it stays in its place while it is written: then the queue is not empty */
 	pthread_mutex_unlock(&o->lock);
 	if (!failed)
@@ -136,10 +171,12 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&o->lock);
 	while (!o->stop || o->queued)
-		if (o->queued || o->rotate)
+		if (o->queued || o->rotate || o->finish)
 			work(o);
 		else
 			pthread_cond_wait(&o->changed, &o->lock);
+	o->done = true;
+	pthread_cond_broadcast(&o->changed);
 	pthread_mutex_unlock(&o->lock);
 	return NULL;
 }
@@ -153,6 +190,9 @@ int output_open(struct output **out, const struct output_options *options, struc
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	*out = o;
 	o->print = options->print;
+	o->is_impatient = options->is_impatient;
+	o->ctx = options->ctx;
+	patience_init(&o->patience);
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_cond_init(&o->changed, NULL);
 	text_init(&o->text, &options->text);
@@ -161,16 +201,61 @@ int output_open(struct output **out, const struct output_options *options, struc
 		if (!o->all[i])
 			rc = error_set(err, -ENOMEM, 0, "out of memory");
 	}
-	if (!rc && options->file.rotate.path)
-		rc = output_file_open(&o->file, &options->file, err);
-	if (!rc) {
-		rc = -pthread_create(&o->thread, NULL, run, o);
-		o->running = !rc;
-		if (rc)
-			error_set(err, rc, 0, "starting a thread: %s", strerror(-rc));
+	if (!rc && options->file.rotate.path) {
+		struct output_file_options fo = options->file;
+
+		fo.patience = &o->patience;
+		rc = output_file_open(&o->file, &fo, err);
 	}
 	return rc;
 }
+
+int output_dir(const struct output *o)
+{
+	return o->file ? output_file_dir(o->file) : -1;
+}
+
+int output_start(struct output *o, struct skbox_error *err)
+{
+	int rc = -pthread_create(&o->thread, NULL, run, o);
+
+	o->running = !rc;
+	return rc ? error_set(err, rc, 0, "starting a thread: %s", strerror(-rc)) : 0;
+}
+
+/* ---- waiting ---- */
+
+static void begin_to_wait(struct output *o)
+{
+	o->taken = patience_taken(&o->patience);
+	o->taken_ns = inventory_now_ns();
+}
+
+/* Waits for a change, with the lock held; makes the thread give up when nothing changes any more. */
+static void wait_changed(struct output *o)
+{
+	struct timespec until;
+	uint64_t taken, now;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += WAIT_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	if (pthread_cond_timedwait(&o->changed, &o->lock, &until) != ETIMEDOUT)
+		return;
+	taken = patience_taken(&o->patience);
+	now = inventory_now_ns();
+	if (taken != o->taken) {
+		o->taken = taken;
+		o->taken_ns = now;
+	}
+	if (now - o->taken_ns >= OUTPUT_PATIENCE_NS || (o->is_impatient && o->is_impatient(o->ctx)))
+		o->give_up = true;
+	if (o->give_up)
+		patience_end(&o->patience, o->thread);
+}
+
+/* ---- batches ---- */
 
 struct ev_batch *output_get(struct output *o)
 {
@@ -183,13 +268,24 @@ struct ev_batch *output_get(struct output *o)
 	return b;
 }
 
+bool output_has_spare(struct output *o)
+{
+	bool has;
+
+	pthread_mutex_lock(&o->lock);
+	has = o->spares;
+	pthread_mutex_unlock(&o->lock);
+	return has;
+}
+
 struct ev_batch *output_get_wait(struct output *o)
 {
 	struct ev_batch *b;
 
 	pthread_mutex_lock(&o->lock);
+	begin_to_wait(o);
 	while (!o->spares)
-		pthread_cond_wait(&o->changed, &o->lock);
+		wait_changed(o);
 	b = o->spare[--o->spares];
 	pthread_mutex_unlock(&o->lock);
 	return b;
@@ -277,19 +373,14 @@ uint64_t output_bytes(struct output *o)
 
 int output_finish(struct output *o, const char *reason, struct skbox_error *err)
 {
-	int rc;
-
 	pthread_mutex_lock(&o->lock);
-	while (o->queued || o->rotate)
-		pthread_cond_wait(&o->changed, &o->lock);
-	take_totals(o);
+	o->finish = reason;
+	pthread_cond_broadcast(&o->changed);
+	begin_to_wait(o);
+	while (o->finish)
+		wait_changed(o);
 	pthread_mutex_unlock(&o->lock);
-	rc = output_error(o, err);
-	if (rc || !o->file)
-		return rc;
-	rc = output_file_finish(o->file, &o->totals, reason, err);
-	o->bytes = output_file_bytes(o->file);
-	return rc;
+	return output_error(o, err);
 }
 
 void output_close(struct output *o)
@@ -300,6 +391,9 @@ void output_close(struct output *o)
 		pthread_mutex_lock(&o->lock);
 		o->stop = true;
 		pthread_cond_broadcast(&o->changed);
+		begin_to_wait(o);
+		while (!o->done)
+			wait_changed(o);
 		pthread_mutex_unlock(&o->lock);
 		pthread_join(o->thread, NULL);
 	}

@@ -21,21 +21,41 @@
  */
 enum { OUTPUT_BATCHES = 8 };
 
+/* At the end that long is waited for a reader (of -o -, say) that takes nothing. */
+#define OUTPUT_PATIENCE_NS UINT64_C(5000000000)
+
 struct output_options {
 	struct output_file_options file; /* path NULL: no file; "-" standard output */
 	bool print;                      /* events as text to standard output, too */
 	struct text_options text;
+	/* Whether the user is tired of waiting for who reads what is written; NULL: never. */
+	bool (*is_impatient)(void *ctx);
+	void *ctx;
 };
 
 struct output;
 
-/* -EEXIST: there is such a file; -EINVAL: standard output is a terminal; -ENOSPC: the disk is full. */
+/*
+ * Makes the file: what needs rights. -EEXIST: there is such a file; -EINVAL: standard output is a
+ * terminal; -ENOSPC: the disk is full.
+ */
 int output_open(struct output **o, const struct output_options *options, struct skbox_error *err);
+
+/* The directory that more files are made in; -1: there will be none. */
+int output_dir(const struct output *o);
+
+/* Begins to write; batches may have been put before. */
+int output_start(struct output *o, struct skbox_error *err);
 
 /* An empty batch to fill, to be given back by output_put(); NULL when all are on their way. */
 struct ev_batch *output_get(struct output *o);
-/* Like output_get(), but waits until one is free. */
+/*
+ * Like output_get(), but waits until one is free; when nobody has taken what is written for
+ * OUTPUT_PATIENCE_NS writing is given up (output_error()), and so it comes back.
+ */
 struct ev_batch *output_get_wait(struct output *o);
+/* Whether output_get() would give one. */
+bool output_has_spare(struct output *o);
 void output_put(struct output *o, struct ev_batch *b);
 
 /* What is put from now on goes into the next file, where files rotate. */

@@ -172,7 +172,7 @@ void output_end_rows(struct output_end *e, const struct output_totals *totals, b
 	begin(b);
 	row = EV_ADD(b, finish);
 	EV_SET(row, finish, reason, ev_text(b, reason));
-	EV_SET(row, finish, cpu_time, processor_time_ns());
+	EV_SET(row, finish, cpu_time, processor_time_ns() + totals->cpu_ns);
 	EV_SET(row, finish, ids_full, totals->ids_full - before->ids_full);
 	if (totals->stackless)
 		EV_SET(row, finish, stackless, totals->stackless - before->stackless);

@@ -50,30 +50,13 @@ struct output_file {
 
 /* ---- bytes ---- */
 
-static int write_all(int fd, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* A block, or a part of the seek table. One that does not fit is taken back: the rest is whole. */
 static int write_block(void *ctx, const void *data, size_t len)
 {
 	struct output_file *f = ctx;
 	const uint8_t *p = data;
 	uint64_t header = len;
-	int rc = write_all(f->fd, data, len);
+	int rc = patience_write(f->options.patience, f->fd, data, len);
 
 	if (rc) {
 		if (f->is_regular && ftruncate(f->fd, (off_t)f->good))
@@ -417,6 +400,11 @@ bool output_file_disk_low(struct output_file *f, struct skbox_error *err)
 		return false;
 	f->low = is_low(f, f->fd, err);
 	return f->low;
+}
+
+int output_file_dir(const struct output_file *f)
+{
+	return f->options.rotate.limits.on ? f->rotate.dir_fd : -1;
 }
 
 uint64_t output_file_bytes(const struct output_file *f)

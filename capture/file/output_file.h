@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/file/patience.h"
 #include "capture/file/rotate.h"
 #include "formats/error.h"
 #include "formats/event.h"
@@ -25,11 +26,13 @@ struct output_totals {
 	size_t n;
 	uint64_t ids_full, stackless;
 	uint64_t own_runs, own_run_ns, window_ns; /* see finish in schema.def */
+	uint64_t cpu_ns; /* processor time of the recorder's other processes */
 };
 
 struct output_file_options {
 	struct rotate_options rotate; /* path "-" is standard output */
 	uint64_t min_free;            /* bytes that stay free on the disk; 0: all may be used */
+	struct patience *patience;    /* borrowed */
 };
 
 struct output_file;
@@ -55,6 +58,9 @@ bool output_file_disk_low(struct output_file *f, struct skbox_error *err);
 /* Totals, trailer, fsync. */
 int output_file_finish(struct output_file *f, const struct output_totals *totals,
 		       const char *reason, struct skbox_error *err);
+
+/* The directory that files of a rotation are made in; -1: this is the only one. */
+int output_file_dir(const struct output_file *f);
 
 uint64_t output_file_bytes(const struct output_file *f); /* of all files */
 

@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "capture/process/rights.h"
 #include "cli/options.h"
 #include "formats/skbx/skbx.h"
 
@@ -160,14 +161,13 @@ void rotate_name(const struct rotate *r, char *text, size_t size)
 
 static int own_file(int fd, const char *name, struct skbox_error *err)
 {
-	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
 	struct stat st;
+	uid_t uid;
+	gid_t gid;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return 0;
-	if (fchmod(fd, 0600) ||
-	    (uid && gid && !geteuid() &&
-	     fchown(fd, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10))))
+	if (fchmod(fd, 0600) || (rights_user(&uid, &gid) && fchown(fd, uid, gid)))
 		return error_set(err, -errno, 0, "%.100s: setting its owner and mode: %s", name,
 				 strerror(errno));
 	return 0;

@@ -122,6 +122,13 @@ int probes_start(struct probes *p, const struct probe_options *o, struct skbox_e
 /* Detaches: no event is made after the return. */
 void probes_stop(struct probes *p);
 
+/*
+ * Behind a fork: closes what this process has of links, programs and maps, which stay as they are in
+ * the other one. Names, counters and mappings are good until probes_fini(). Whoever adds a
+ * descriptor to struct probes closes it here, too; closing must be all that it does.
+ */
+int probes_release(struct probes *p, struct skbox_error *err);
+
 /* Our own rings: the map with all of them, and how far one is from the next. */
 int probes_areas_fd(const struct probes *p);
 size_t probes_ring_stride(const struct probes *p);
