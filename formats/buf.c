@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "formats/pen.h"
+
 void buf_free(struct buf *b)
 {
 	free(b->p);
@@ -50,56 +52,12 @@ void buf_printf(struct buf *b, const char *format, ...)
 	}
 }
 
-/* Digits of v in decimal: from its bits, corrected where a power of ten lies among numbers as long. */
-static unsigned int decimal_digits(uint64_t v)
-{
-	static const uint64_t powers[20] = {
-		0,
-		UINT64_C(10),
-		UINT64_C(100),
-		UINT64_C(1000),
-		UINT64_C(10000),
-		UINT64_C(100000),
-		UINT64_C(1000000),
-		UINT64_C(10000000),
-		UINT64_C(100000000),
-		UINT64_C(1000000000),
-		UINT64_C(10000000000),
-		UINT64_C(100000000000),
-		UINT64_C(1000000000000),
-		UINT64_C(10000000000000),
-		UINT64_C(100000000000000),
-		UINT64_C(1000000000000000),
-		UINT64_C(10000000000000000),
-		UINT64_C(100000000000000000),
-		UINT64_C(1000000000000000000),
-		UINT64_C(10000000000000000000),
-	};
-	/* 1233 / 4096 is a little more than log10(2) */
-	unsigned int n = (64 - (unsigned int)__builtin_clzll(v | 1)) * 1233 >> 12;
-
-	return n + (v >= powers[n]);
-}
-
-/* Half of the time of rendering is numbers: two digits at a time, straight to where they go. */
 void buf_dec(struct buf *b, uint64_t v)
 {
-	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-				    "25262728293031323334353637383940414243444546474849"
-				    "50515253545556575859606162636465666768697071727374"
-				    "75767778798081828384858687888990919293949596979899";
-	unsigned int n = decimal_digits(v);
-	uint8_t *p = buf_room(b, n);
+	uint8_t *p = buf_room(b, PEN_NUMBER);
 
-	if (!p)
-		return;
-	b->len += n;
-	for (p += n; v >= 100; v /= 100)
-		memcpy(p -= 2, pairs + v % 100 * 2, 2);
-	if (v >= 10)
-		memcpy(p - 2, pairs + v * 2, 2);
-	else
-		p[-1] = (uint8_t)('0' + v);
+	if (p)
+		buf_end(b, pen_dec(p, v));
 }
 
 void buf_int(struct buf *b, int64_t v)
@@ -111,12 +69,16 @@ void buf_int(struct buf *b, int64_t v)
 
 void buf_hex(struct buf *b, uint64_t v)
 {
-	unsigned int n = (67 - (unsigned int)__builtin_clzll(v | 1)) / 4;
-	uint8_t *p = buf_room(b, n);
+	uint8_t *p = buf_room(b, PEN_NUMBER);
 
-	if (!p)
-		return;
-	b->len += n;
-	for (p += n; n--; v >>= 4)
-		*--p = (uint8_t) "0123456789abcdef"[v & 15];
+	if (p)
+		buf_end(b, pen_hex(p, v));
+}
+
+void buf_hex_digits(struct buf *b, uint64_t v, unsigned int n)
+{
+	uint8_t *p = buf_room(b, PEN_NUMBER);
+
+	if (p)
+		buf_end(b, pen_hex_digits(p, v, n));
 }

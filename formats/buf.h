@@ -53,6 +53,12 @@ static inline void buf_u8(struct buf *b, uint8_t v)
 	}
 }
 
+/* The bytes up to p, which stand in the room that buf_room() gave, are written. */
+static inline void buf_end(struct buf *b, const uint8_t *p)
+{
+	b->len = (size_t)(p - b->p);
+}
+
 static inline void buf_str(struct buf *b, const char *s)
 {
 	buf_put(b, s, strlen(s));
@@ -88,5 +94,7 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 void buf_dec(struct buf *b, uint64_t v);
 void buf_int(struct buf *b, int64_t v);
 void buf_hex(struct buf *b, uint64_t v);
+/* The lowest n (1 to 16) hexadecimal digits, zeros too. */
+void buf_hex_digits(struct buf *b, uint64_t v, unsigned int n);
 
 #endif

@@ -50,17 +50,6 @@ const char *dissect_protocol_name(uint8_t protocol)
 	return protocols[protocol];
 }
 
-void dissect_put_hex(struct buf *out, uint64_t v, unsigned int digits)
-{
-	uint8_t *p = buf_room(out, digits);
-
-	if (!p)
-		return;
-	for (unsigned int i = digits; i-- > 0; v >>= 4)
-		p[i] = (uint8_t) "0123456789abcdef"[v & 15];
-	out->len += digits;
-}
-
 void dissect_put_mac(struct buf *out, const uint8_t mac[6])
 {
 	uint8_t *p = buf_room(out, 17);
@@ -139,7 +128,7 @@ static void unsupported(struct dissect *d)
 void dissect_unsupported_ethertype(struct dissect *d, uint16_t ethertype)
 {
 	DISSECT_LIT(d->out, "... (ethertype 0x");
-	dissect_put_hex(d->out, ethertype, 4);
+	buf_hex_digits(d->out, ethertype, 4);
 	unsupported(d);
 }
 

@@ -24,7 +24,7 @@ void dissect_put_ethertype(struct buf *out, uint16_t ethertype)
 		buf_u8(out, ' ');
 	}
 	DISSECT_LIT(out, "(0x");
-	dissect_put_hex(out, ethertype, 4);
+	buf_hex_digits(out, ethertype, 4);
 	buf_u8(out, ')');
 }
 
@@ -116,7 +116,7 @@ static void macsec_text(struct dissect *d, const uint8_t *p, const uint8_t *sci)
 	if (sci) {
 		DISSECT_LIT(d->out, " sci 0x");
 		for (int i = 0; i < SCI_BYTES; i++)
-			dissect_put_hex(d->out, sci[i], 2);
+			buf_hex_digits(d->out, sci[i], 2);
 	}
 }
 

@@ -62,8 +62,7 @@ dissect_layer dissect_esp;
 dissect_layer dissect_vxlan;
 dissect_layer dissect_geneve;
 
-/* Appending without printf: 0x-less hexadecimal of a fixed width, addresses. */
-void dissect_put_hex(struct buf *out, uint64_t v, unsigned int digits);
+/* Addresses. */
 void dissect_put_mac(struct buf *out, const uint8_t mac[6]);
 void dissect_put_ipv4(struct buf *out, const uint8_t a[4]);
 void dissect_put_ipv6(struct buf *out, const uint8_t a[16]);

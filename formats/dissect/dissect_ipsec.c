@@ -7,7 +7,7 @@ enum { AH_BYTES = 12 };
 static void put_spi(struct buf *out, const uint8_t *p)
 {
 	DISSECT_LIT(out, " spi 0x");
-	dissect_put_hex(out, dissect_be32(p), 8);
+	buf_hex_digits(out, dissect_be32(p), 8);
 	DISSECT_LIT(out, " seq 0x");
 	buf_hex(out, dissect_be32(p + 4));
 }
@@ -30,7 +30,7 @@ void dissect_ah(struct dissect *d)
 	put_spi(d->out, p + 4);
 	DISSECT_LIT(d->out, " icv 0x");
 	for (size_t i = 0; i < icv; i++)
-		dissect_put_hex(d->out, d->c.p[i], 2);
+		buf_hex_digits(d->out, d->c.p[i], 2);
 	d->c.p += icv;
 	d->plen = d->plen > size ? d->plen - size : 0;
 	dissect_protocol(d, p[0]);

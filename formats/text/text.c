@@ -89,17 +89,6 @@ void text_newline(struct buf *out, unsigned int n)
 	out->len += n + 1;
 }
 
-void text_hex_digits(struct buf *out, uint64_t v, unsigned int digits)
-{
-	uint8_t *p = buf_room(out, digits);
-
-	if (!p)
-		return;
-	for (unsigned int i = digits; i-- > 0; v >>= 4)
-		p[i] = (uint8_t) "0123456789abcdef"[v & 15];
-	out->len += digits;
-}
-
 /* ---- time ---- */
 
 /* The latest clock offset is that of the event's own startup or clock section. */
@@ -199,25 +188,33 @@ void text_time(struct text *t, uint64_t ns, struct buf *out)
 
 /* ---- the head of an event ---- */
 
+static void put_cpu(struct buf *out, const struct ev_common *c)
+{
+	uint8_t *p = buf_room(out, TEXT_PIECES);
+
+	if (p)
+		buf_end(out, pen_lit(pen_dec(pen_lit(p, " ("), c->smp_id), ")"));
+}
+
 static void put_common(struct text_writer *w)
 {
 	const struct ev_common *c = w->ev->common;
+	uint8_t *p;
 
 	text_time(w->t, c->timestamp, w->out);
-	if (EV_HAS(c, common, smp_id)) {
-		text_dec(w->out, " (", c->smp_id);
-		buf_u8(w->out, ')');
-	}
+	if (EV_HAS(c, common, smp_id))
+		put_cpu(w->out, c);
 	if (!(c->has & (EV_BIT(common, pid) | EV_BIT(common, tgid) | EV_BIT(common, comm))))
 		return;
 	TEXT_LIT(w->out, " [");
 	text_str(w->out, c->comm);
-	TEXT_LIT(w->out, "] ");
-	if (c->pid != c->tgid) {
-		buf_int(w->out, c->pid);
-		buf_u8(w->out, '/');
-	}
-	buf_int(w->out, c->tgid);
+	p = buf_room(w->out, TEXT_PIECES);
+	if (!p)
+		return;
+	p = pen_lit(p, "] ");
+	if (c->pid != c->tgid)
+		p = pen_lit(pen_int(p, c->pid), "/");
+	buf_end(w->out, pen_int(p, c->tgid));
 }
 
 static void put_kernel(struct text_writer *w)
@@ -251,15 +248,17 @@ static void put_userspace(struct text_writer *w)
 
 static void put_track(struct text_writer *w, uint64_t timestamp, uint64_t orig_head, uint64_t skb)
 {
-	TEXT_LIT(w->out, " #");
-	if (timestamp) {
-		buf_hex(w->out, timestamp);
-		text_hex_digits(w->out, orig_head, 16);
-	} else {
-		buf_hex(w->out, orig_head);
-	}
-	text_hex(w->out, " (skb ", skb);
-	buf_u8(w->out, ')');
+	uint8_t *p = buf_room(w->out, TEXT_PIECES);
+
+	if (!p)
+		return;
+	p = pen_lit(p, " #");
+	if (timestamp)
+		p = pen_hex_digits(pen_hex(p, timestamp), orig_head, 16);
+	else
+		p = pen_hex(p, orig_head);
+	p = pen_hex(pen_lit(p, " (skb "), skb);
+	buf_end(w->out, pen_lit(p, ")"));
 }
 
 static void put_tracking(struct text_writer *w)

@@ -3,6 +3,7 @@
 #ifndef FORMATS_TEXT_IMPL_H
 #define FORMATS_TEXT_IMPL_H
 
+#include "formats/pen.h"
 #include "formats/text/text.h"
 
 struct text_writer {
@@ -26,6 +27,9 @@ text_group text_group_detrace;
 text_group text_group_startup;
 
 void text_packet_free(struct text_packet *packets);
+
+/* Room that a function makes for its pieces (formats/pen.h): ten numbers at most, and their names. */
+enum { TEXT_PIECES = 512 };
 
 #define TEXT_LIT(out, text) buf_put(out, text, sizeof(text) - 1)
 
@@ -63,8 +67,5 @@ static inline __attribute__((always_inline)) void text_hex(struct buf *out, cons
 	buf_put(out, name, __builtin_strlen(name));
 	buf_hex(out, v);
 }
-
-/* Exactly `digits` hexadecimal digits. */
-void text_hex_digits(struct buf *out, uint64_t v, unsigned int digits);
 
 #endif

@@ -6,13 +6,14 @@
 static void put_netns(struct text_writer *w)
 {
 	const struct ev_netns *n = w->ev->netns;
+	uint8_t *p = buf_room(w->out, TEXT_PIECES);
 
-	TEXT_LIT(w->out, "ns ");
-	if (EV_HAS(n, netns, cookie)) {
-		text_hex(w->out, "0x", n->cookie);
-		buf_u8(w->out, '/');
-	}
-	buf_dec(w->out, n->inum);
+	if (!p)
+		return;
+	p = pen_lit(p, "ns ");
+	if (EV_HAS(n, netns, cookie))
+		p = pen_lit(pen_hex(pen_lit(p, "0x"), n->cookie), "/");
+	buf_end(w->out, pen_dec(p, n->inum));
 }
 
 static void put_dev(struct text_writer *w)
@@ -49,74 +50,77 @@ static void put_vlan(struct text_writer *w)
 	buf_u8(w->out, ')');
 }
 
-static void put_csum(struct buf *out, const struct ev_skb_meta *m)
+static uint8_t *put_csum(uint8_t *p, const struct ev_skb_meta *m)
 {
 	switch (m->ip_summed) { /* CHECKSUM_*, include/linux/skbuff.h */
-	case 0: TEXT_LIT(out, "none"); return;
-	case 1: text_dec(out, "unnecessary (level ", m->csum_level); break;
-	case 2: text_hex(out, "complete (0x", m->csum); break;
+	case 0: return pen_lit(p, "none");
+	case 1: p = pen_dec(pen_lit(p, "unnecessary (level "), m->csum_level); break;
+	case 2: p = pen_hex(pen_lit(p, "complete (0x"), m->csum); break;
 	case 3:
-		text_dec(out, "partial (start ", m->csum & 0xffff);
-		text_dec(out, " off ", m->csum >> 16);
+		p = pen_dec(pen_lit(p, "partial (start "), m->csum & 0xffff);
+		p = pen_dec(pen_lit(p, " off "), m->csum >> 16);
 		break;
-	default: text_dec(out, "unknown (", m->ip_summed);
+	default: p = pen_dec(pen_lit(p, "unknown ("), m->ip_summed);
 	}
-	buf_u8(out, ')');
+	return pen_lit(p, ")");
 }
 
-static void put_meta(struct buf *out, const struct ev_skb_meta *m)
+static uint8_t *put_meta(uint8_t *p, const struct ev_skb_meta *m)
 {
-	TEXT_LIT(out, "csum ");
-	put_csum(out, m);
+	p = put_csum(pen_lit(p, "csum "), m);
 	if (m->hash)
-		text_hex(out, " hash 0x", m->hash);
-	text_dec(out, " len ", m->len);
+		p = pen_hex(pen_lit(p, " hash 0x"), m->hash);
+	p = pen_dec(pen_lit(p, " len "), m->len);
 	if (m->data_len)
-		text_dec(out, " data_len ", m->data_len);
-	text_dec(out, " priority ", m->priority);
+		p = pen_dec(pen_lit(p, " data_len "), m->data_len);
+	return pen_dec(pen_lit(p, " priority "), m->priority);
 }
 
-static void put_dataref(struct buf *out, const struct ev_skb_dataref *d)
+static uint8_t *put_dataref(uint8_t *p, const struct ev_skb_dataref *d)
 {
 	if (d->nohdr)
-		TEXT_LIT(out, "nohdr ");
+		p = pen_lit(p, "nohdr ");
 	if (d->cloned)
-		TEXT_LIT(out, "cloned ");
-	if (d->fclone) {
-		text_dec(out, "fclone ", d->fclone);
-		buf_u8(out, ' ');
-	}
-	text_dec(out, "users ", d->users);
-	text_dec(out, " dataref ", d->dataref);
+		p = pen_lit(p, "cloned ");
+	if (d->fclone)
+		p = pen_lit(pen_dec(pen_lit(p, "fclone "), d->fclone), " ");
+	p = pen_dec(pen_lit(p, "users "), d->users);
+	return pen_dec(pen_lit(p, " dataref "), d->dataref);
 }
 
 static void put_skb(struct text_writer *w)
 {
 	const struct ev *ev = w->ev;
+	uint8_t *p = buf_room(w->out, TEXT_PIECES);
 
-	TEXT_LIT(w->out, "skb [");
+	if (!p)
+		return;
+	p = pen_lit(p, "skb [");
 	if (ev->skb_meta)
-		put_meta(w->out, ev->skb_meta);
+		p = put_meta(p, ev->skb_meta);
 	if (ev->skb_meta && ev->skb_dataref)
-		buf_u8(w->out, ' ');
+		p = pen_lit(p, " ");
 	if (ev->skb_dataref)
-		put_dataref(w->out, ev->skb_dataref);
-	buf_u8(w->out, ']');
+		p = put_dataref(p, ev->skb_dataref);
+	buf_end(w->out, pen_lit(p, "]"));
 }
 
 static void put_gso(struct text_writer *w)
 {
 	const struct ev_skb_gso *g = w->ev->skb_gso;
+	uint8_t *p = buf_room(w->out, TEXT_PIECES);
 
-	text_hex(w->out, "gso [type 0x", g->type);
+	if (!p)
+		return;
+	p = pen_hex(pen_lit(p, "gso [type 0x"), g->type);
 	if (g->flags)
-		text_hex(w->out, " flags 0x", g->flags);
+		p = pen_hex(pen_lit(p, " flags 0x"), g->flags);
 	if (g->frags)
-		text_dec(w->out, " frags ", g->frags);
+		p = pen_dec(pen_lit(p, " frags "), g->frags);
 	if (g->segs)
-		text_dec(w->out, " segs ", g->segs);
-	text_dec(w->out, " size ", g->size);
-	buf_u8(w->out, ']');
+		p = pen_dec(pen_lit(p, " segs "), g->segs);
+	p = pen_dec(pen_lit(p, " size "), g->size);
+	buf_end(w->out, pen_lit(p, "]"));
 }
 
 /* The pieces of a metadata line, one blank between them. Whether there was one, be it an empty one. */

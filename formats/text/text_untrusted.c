@@ -2,6 +2,8 @@
 /* Untrusted strings: see text_untrusted() in text.h. */
 #include "formats/text/text.h"
 
+#include <endian.h>
+
 #define ONES UINT64_C(0x0101010101010101)
 #define HIGH UINT64_C(0x8080808080808080)
 
@@ -70,20 +72,34 @@ static void put_special(struct buf *out, const uint8_t *p, size_t len)
 	}
 }
 
+/* 4 to 7 bytes, or 1 to 3, as a word with blanks behind; p is read from begin to end only. */
+static uint64_t short_word(const uint8_t *p, size_t len)
+{
+	uint32_t first, last;
+
+	if (len < 4)
+		return ONES * ' ' << 8 * len | (uint64_t)p[0] |
+		       (uint64_t)p[len / 2] << 8 * (len / 2) |
+		       (uint64_t)p[len - 1] << 8 * (len - 1);
+	memcpy(&first, p, 4);
+	memcpy(&last, p + len - 4, 4);
+	return ONES * ' ' << 8 * len | le32toh(first) | (uint64_t)le32toh(last) << 8 * (len - 4);
+}
+
 /* Copies while it looks; whether all was harmless. p has 7 bytes of room behind the text. */
 static bool copy_plain(uint8_t *to, const uint8_t *p, size_t len)
 {
-	uint64_t v = 0;
 	bool special = false;
+	uint64_t v;
 
 	if (len < 8) {
-		for (size_t k = len; k-- > 0;)
-			v = v << 8 | p[k];
-		for (size_t k = 0; k < 8; k++)
-			to[k] = (uint8_t)(v >> (8 * k));
-		return !any_special(v | (ONES * ' ') << (8 * len));
+		v = short_word(p, len);
+		special = any_special(v);
+		v = htole64(v);
+		memcpy(to, &v, 8);
+		return !special;
 	}
-	for (size_t i = 0; i + 8 <= len; i += 8) {
+	for (size_t i = 0; i + 8 < len; i += 8) {
 		memcpy(&v, p + i, 8);
 		memcpy(to + i, &v, 8);
 		special |= any_special(v);
