@@ -6,6 +6,7 @@
 #include "analyze/command.h"
 #include "analyze/filter/fields_table.h"
 #include "analyze/filter/filter.h"
+#include "analyze/sockets/fireflies.h"
 #include "analyze/source/source.h"
 #include "cli/terminal.h"
 #include "formats/sock/flowd_json.h"
@@ -13,7 +14,14 @@
 #include "formats/retis/retis_write.h"
 #include "formats/sock/sockdiag.h"
 
-enum shape { SHAPE_SKBOX, SHAPE_RETIS, SHAPE_RETIS_1_6, SHAPE_RETIS_CLASSIC, SHAPE_FLOWD };
+enum shape {
+	SHAPE_SKBOX,
+	SHAPE_RETIS,
+	SHAPE_RETIS_1_6,
+	SHAPE_RETIS_CLASSIC,
+	SHAPE_FLOWD,
+	SHAPE_FIREFLY
+};
 
 /* TCP states of a sock_diag message: 1 (established) to 12. */
 enum { STATE_ESTABLISHED = 1, STATE_LAST = 12 };
@@ -23,10 +31,12 @@ struct json_config {
 	bool pretty, ext;
 	const char *fields;
 	uint32_t states; /* bit per TCP state; 0: the default */
+	struct fireflies_options firefly;
 	struct filter_options filter;
 };
 
-static const char *const shapes[] = {"skbox", "retis", "retis-1.6", "retis-classic", "flowd", NULL};
+static const char *const shapes[] = {"skbox", "retis",   "retis-1.6", "retis-classic",
+				     "flowd", "firefly", NULL};
 
 /* "established,listening", as ss names them ("ESTAB", "LISTEN"), or all. */
 static bool parse_states(const char *text, void *member, char *why, size_t size)
@@ -62,17 +72,21 @@ static const struct option_row rows[] = {
 	       "skbox (default): every section and field by the names of skbox schema, one object "
 	       "a "
 	       "line; retis, retis-1.6, retis-classic: event files of that tool; flowd: socket "
-	       "snapshots as flowd-go's netlink documents",
+	       "snapshots as flowd-go's netlink documents; firefly: sockets as the flows of "
+	       "scitags "
+	       "fireflies, with that document",
 	       .choices = shapes),
 	OPTION(FLAG, json_config, pretty, "pretty", 0, NULL, "indented, not one line an event"),
 	OPTION(STRING, json_config, fields, "fields", 0, "LIST",
 	       "skbox: only these fields of skbox schema and of packet headers, side by side in "
 	       "one object"),
 	OPTION(FLAG, json_config, ext, "ext", 0, NULL,
-	       "flowd: with one more object, ext, of what those documents have no key for"),
+	       "flowd, firefly: with one more object, ext, of what those documents have no key "
+	       "for"),
 	OPTION(CALL, json_config, states, "states", 0, "LIST",
 	       "flowd: sockets of these states (ESTAB,LISTEN or all); default is ESTAB",
 	       .parse = parse_states),
+	FIREFLIES_OPTIONS(json_config, firefly),
 	FILTER_OPTIONS(json_config, filter),
 };
 
@@ -83,6 +97,8 @@ struct exporter {
 	struct fields_list fields; /* --fields; n 0: all */
 	struct terminal_out out;
 	struct retis_writer retis;
+	struct fireflies *fireflies;
+	int error;       /* of them; negative errno */
 	struct buf line; /* before it is indented */
 	int level;       /* of what is open */
 };
@@ -128,7 +144,7 @@ static void put_indented(struct exporter *x, const uint8_t *p, size_t len)
 
 static void put_flowd(struct exporter *x, const struct ev *ev, struct buf *out)
 {
-	const struct flowd_json_options options = {x->c->pretty, x->c->ext};
+	const struct flowd_json_options options = {.pretty = x->c->pretty, .ext = x->c->ext};
 	uint32_t states = x->c->states ? x->c->states : UINT32_C(1) << STATE_ESTABLISHED;
 
 	if (!ev->diag || !(states >> (ev->diag->state & 31) & 1))
@@ -147,6 +163,7 @@ static void put_event(struct exporter *x, const struct ev *ev, struct buf *out)
 			json_event_put(ev, out);
 		break;
 	case SHAPE_FLOWD: put_flowd(x, ev, out); break;
+	case SHAPE_FIREFLY: x->error = fireflies_take(x->fireflies, ev, out); break;
 	default:
 		if (source_status(x->source)->sorted)
 			retis_write_sorted(&x->retis, ev, out);
@@ -162,6 +179,8 @@ static bool put_batch(struct exporter *x, const struct ev_batch *batch)
 	struct ev_walk w = ev_walk(batch);
 	struct ev ev = {0};
 
+	if (x->fireflies)
+		fireflies_batch(x->fireflies, batch);
 	while (more && !filter_done(x->filter) && ev_next(&w, &ev)) {
 		if (!filter_match(x->filter, &ev))
 			continue;
@@ -172,7 +191,7 @@ static bool put_batch(struct exporter *x, const struct ev_batch *batch)
 		} else {
 			put_event(x, &ev, &x->out.buf);
 		}
-		more = terminal_more(&x->out);
+		more = terminal_more(&x->out) && !x->error;
 	}
 	return terminal_flush(&x->out) && more && !filter_done(x->filter);
 }
@@ -194,14 +213,35 @@ static int export(struct exporter *x)
 	else
 		buf_put(&x->out.buf, x->line.p, x->line.len);
 	buf_free(&x->line);
-	if (terminal_close(&x->out) < 0 || rc < 0)
+	if (terminal_close(&x->out) < 0 || rc < 0 || x->error < 0)
 		return EXIT_FAILED;
+	if (x->fireflies)
+		fireflies_notes(x->fireflies);
 	if (x->retis.rows || x->retis.sections)
 		terminal_error("note: left out, for Retis does not know them: %llu rows, %llu "
 			       "sections of others",
 			       (unsigned long long)x->retis.rows,
 			       (unsigned long long)x->retis.sections);
 	return source_finish(x->source);
+}
+
+/* Whether what belongs to fireflies, and what does not, is there for them alone. */
+static bool check_firefly(const struct json_config *c)
+{
+	const struct fireflies_options *o = &c->firefly;
+	const char *wrong = NULL;
+
+	if (c->shape == SHAPE_FIREFLY)
+		wrong = c->pretty && o->udp ? "--pretty is not for --udp"
+			: c->states         ? "--states is for --shape flowd"
+					    : NULL;
+	else if (o->experiment != FIREFLIES_NO_ID || o->activity != FIREFLIES_NO_ID ||
+		 o->application || o->udp || o->lean)
+		wrong = "--experiment, --activity, --application, --lean and --udp are for --shape "
+			"firefly";
+	if (wrong)
+		terminal_error("json: %s", wrong);
+	return !wrong;
 }
 
 static int json_run(int argc, char **argv)
@@ -211,8 +251,10 @@ static int json_run(int argc, char **argv)
 		[SHAPE_RETIS_1_6] = RETIS_SHAPE_1_6,
 		[SHAPE_RETIS_CLASSIC] = RETIS_SHAPE_CLASSIC,
 		[SHAPE_FLOWD] = RETIS_SHAPE_NONE,
+		[SHAPE_FIREFLY] = RETIS_SHAPE_NONE,
 	};
-	struct json_config c = {0};
+	struct json_config c = {
+		.firefly = {.experiment = FIREFLIES_NO_ID, .activity = FIREFLIES_NO_ID}};
 	struct source_options options = {.progress = true};
 	struct exporter x = {.c = &c};
 	int rest, rc = command_options(&command_json, argc, argv, &c, &rest);
@@ -225,6 +267,11 @@ static int json_run(int argc, char **argv)
 		terminal_error("json: --fields is for --shape skbox");
 		goto out;
 	}
+	c.firefly.ext = c.ext;
+	if (!check_firefly(&c))
+		goto out;
+	if (c.shape == SHAPE_FIREFLY && fireflies_new(&x.fireflies, &c.firefly) < 0)
+		goto out;
 	if (c.fields && fields_list_parse(&x.fields, c.fields) < 0)
 		goto out;
 	if (filter_new(&x.filter, &c.filter) < 0)
@@ -234,6 +281,7 @@ static int json_run(int argc, char **argv)
 out:
 	source_close(x.source);
 	filter_free(x.filter);
+	fireflies_free(x.fireflies);
 	fields_list_free(&x.fields);
 	filter_options_free(&c.filter);
 	return rc;
@@ -242,7 +290,7 @@ out:
 const struct command command_json = {
 	.name = "json",
 	.usage = "[INPUT...] [--shape SHAPE] [OPTION...]",
-	.help = "events as JSON: ours, Retis', or flowd-go's of sockets",
+	.help = "events as JSON: ours, Retis', flowd-go's of sockets, or fireflies",
 	COMMAND_ROWS(rows),
 	.run = json_run,
 };

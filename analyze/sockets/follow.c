@@ -199,7 +199,7 @@ static void free_all(struct follow *f)
 	free(f->conns);
 	free(f->losses);
 	free(f->names);
-	free(f->sets);
+	dumps_free(&f->dumps);
 	free(f->views);
 	sort_map_free(&f->map);
 	sort_map_free(&f->kept);

@@ -435,7 +435,7 @@ static void take_loss(struct follow *f, const struct ev *ev)
 }
 
 /* Sockets that a complete dump did not show are no more. */
-static void take_set_end(struct follow *f, const struct ev *ev, const struct follow_set *set)
+static void take_dump(struct follow *f, const struct ev *ev, const struct dumps_of *of)
 {
 	for (uint32_t i = 0; i < f->n_conns; i++) {
 		struct follow_conn *c = f->conns[i];
@@ -448,39 +448,14 @@ static void take_set_end(struct follow *f, const struct ev *ev, const struct fol
 						.ev = ev,
 						.seen_ns = s->row_ns};
 
-			if (!s->rows || s->gone || s->family != set->family ||
-			    s->row_ns >= set->begin_ns || !tuple_netns_same(c->ns, set->ns))
+			if (!s->rows || s->gone || s->family != of->family ||
+			    s->row_ns >= of->complete_ns || !tuple_netns_same(c->ns, of->ns))
 				continue;
 			put_losses(f, c, ev->common->timestamp);
 			put(f, c, &l);
 			s->gone = true;
 		}
 	}
-}
-
-static void take_set(struct follow *f, const struct ev *ev)
-{
-	const struct ev_snapset *row = ev->snapset;
-	struct tuple_netns ns = tuple_netns_of(ev);
-	struct follow_set *set = NULL;
-
-	if (!ev->common)
-		return;
-	for (uint32_t i = 0; i < f->n_sets && !set; i++)
-		if (f->sets[i].family == row->family && f->sets[i].ns.inum == ns.inum &&
-		    f->sets[i].ns.cookie == ns.cookie)
-			set = &f->sets[i];
-	if (row->phase) {
-		if (set && set->set == row->set && !row->status)
-			take_set_end(f, ev, set);
-		return;
-	}
-	if (!f->sets)
-		f->sets = calloc(FOLLOW_SETS_MAX, sizeof(*f->sets));
-	if (!set && f->sets && f->n_sets < FOLLOW_SETS_MAX)
-		set = &f->sets[f->n_sets++];
-	if (set)
-		*set = (struct follow_set){ns, row->family, row->set, ev->common->timestamp};
 }
 
 void follow_take(struct follow *f, const struct ev *ev)
@@ -493,7 +468,10 @@ void follow_take(struct follow *f, const struct ev *ev)
 		return;
 	}
 	if (ev->snapset) {
-		take_set(f, ev);
+		const struct dumps_of *of = dumps_take(&f->dumps, ev);
+
+		if (of)
+			take_dump(f, ev, of);
 		return;
 	}
 	if (ev->packet) {

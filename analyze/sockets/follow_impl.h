@@ -9,6 +9,7 @@
 #ifndef ANALYZE_SOCKETS_FOLLOW_IMPL_H
 #define ANALYZE_SOCKETS_FOLLOW_IMPL_H
 
+#include "analyze/sockets/dumps.h"
 #include "analyze/sockets/follow.h"
 #include "analyze/sockets/shelf.h"
 #include "analyze/sockets/values.h"
@@ -21,7 +22,6 @@ enum {
 	FOLLOW_COOKIES_MAX = 1 << 20,
 	FOLLOW_LOSSES_MAX = 4096, /* the last one stands for all behind it */
 	FOLLOW_NAMES_MAX = 4096,  /* namespaces with a name */
-	FOLLOW_SETS_MAX = 4096,   /* dumps that run at the same time: one a namespace and family */
 	FOLLOW_PLACES = 8,        /* of one connection, where sequence numbers are followed */
 };
 
@@ -98,13 +98,6 @@ struct follow_name {
 	char name[64];
 };
 
-struct follow_set {
-	struct tuple_netns ns;
-	uint8_t family;
-	uint32_t set;
-	uint64_t begin_ns;
-};
-
 struct follow {
 	const struct follow_options *o;
 	struct filter *filter;
@@ -127,8 +120,7 @@ struct follow {
 	uint32_t n_losses;
 	struct follow_name *names;
 	uint32_t n_names;
-	struct follow_set *sets;
-	uint32_t n_sets;
+	struct dumps dumps;
 
 	struct shelf shelf;
 	struct buf line;

@@ -10,6 +10,7 @@
 
 #include "analyze/command.h"
 #include "analyze/filter/filter.h"
+#include "analyze/sockets/dumps.h"
 #include "analyze/sockets/follow.h"
 #include "analyze/source/source.h"
 #include "cli/terminal.h"
@@ -20,8 +21,6 @@ enum {
 	/* Sockets that are told apart; more are left out, with a note: some 700 bytes are kept of each. */
 	SOCKETS_MAX = 1000000,
 	KEY_MAX = 48,
-	/* Namespaces and families whose dumps are known by their completeness. */
-	DUMPS_MAX = 65536,
 	STATE_CLOSE = 7,
 };
 
@@ -77,15 +76,6 @@ struct socket {
 	bool closed;
 };
 
-/* The dumps of a namespace and family. */
-struct dumps {
-	struct tuple_netns ns;
-	uint8_t family;
-	uint32_t set;
-	uint64_t begin_ns,
-		complete_ns; /* begin of the newest, and of the newest that was complete */
-};
-
 struct sockets {
 	const struct sockets_config *c;
 	struct source *source;
@@ -95,8 +85,7 @@ struct sockets {
 	struct socket *v;
 	uint32_t n, cap, *hash, hash_size; /* open addressing, index + 1 */
 	uint64_t left_out;
-	struct dumps *dumps;
-	uint32_t n_dumps, cap_dumps;
+	struct dumps dumps;
 	struct buf line;
 };
 
@@ -227,65 +216,18 @@ static bool take_socket(struct sockets *s, const struct ev *ev)
 
 /* ---- --at ---- */
 
-static struct dumps *find_dumps(struct sockets *s, struct tuple_netns ns, uint8_t family)
-{
-	for (uint32_t i = 0; i < s->n_dumps; i++) {
-		struct dumps *d = &s->dumps[i];
-
-		if (d->family == family && d->ns.cookie == ns.cookie && d->ns.inum == ns.inum)
-			return d;
-	}
-	return NULL;
-}
-
-static struct dumps *add_dumps(struct sockets *s, struct tuple_netns ns, uint8_t family)
-{
-	struct dumps *v;
-
-	if (s->n_dumps == s->cap_dumps) {
-		uint32_t cap = s->cap_dumps ? s->cap_dumps * 2 : 16;
-
-		v = cap <= DUMPS_MAX ? realloc(s->dumps, cap * sizeof(*v)) : NULL;
-		if (!v)
-			return NULL;
-		s->dumps = v;
-		s->cap_dumps = cap;
-	}
-	v = &s->dumps[s->n_dumps++];
-	*v = (struct dumps){.ns = ns, .family = family};
-	return v;
-}
-
-/* Which dumps were complete: what they do not show was gone. Those behind the time do not count. */
+/* Dumps behind the time do not count. */
 static void take_set(struct sockets *s, const struct ev *ev)
 {
-	const struct ev_snapset *row = ev->snapset;
-	struct tuple_netns ns = tuple_netns_of(ev);
-	struct dumps *d = find_dumps(s, ns, row->family);
 	uint64_t until;
 
-	if (!ev->common || !filter_until(s->filter, &until) || ev->common->timestamp > until)
-		return;
-	if (row->phase) {
-		if (d && d->set == row->set && !row->status)
-			d->complete_ns = d->begin_ns;
-		return;
-	}
-	if (!d)
-		d = add_dumps(s, ns, row->family);
-	if (!d) {
-		s->left_out++;
-		return;
-	}
-	d->set = row->set;
-	d->begin_ns = ev->common->timestamp;
+	if (ev->common && filter_until(s->filter, &until) && ev->common->timestamp <= until)
+		dumps_take(&s->dumps, ev);
 }
 
 static bool is_gone(struct sockets *s, const struct socket *k)
 {
-	const struct dumps *d = find_dumps(s, k->ns, k->family);
-
-	return k->closed || (d && k->time_ns < d->complete_ns);
+	return k->closed || dumps_missed(&s->dumps, k->ns, k->family, k->time_ns);
 }
 
 /* ---- reading ---- */
@@ -333,7 +275,7 @@ static int show_sockets(struct sockets *s)
 		free(s->v[i].line);
 	free(s->v);
 	free(s->hash);
-	free(s->dumps);
+	dumps_free(&s->dumps);
 	buf_free(&s->line);
 	text_fini(&s->text);
 	if (s->left_out)

@@ -16,6 +16,7 @@ struct writer {
 	struct buf *out;
 	bool pretty;
 	bool first; /* no comma before the next member */
+	bool lean;
 	int level;
 };
 
@@ -84,14 +85,15 @@ static void put_cookie(struct writer *w, uint64_t cookie)
 	close(w, ']');
 }
 
-static void put_hex(struct writer *w, struct ev_str bytes)
+static void put_hex(struct writer *w, const void *bytes, uint32_t len)
 {
 	static const char digits[] = "0123456789abcdef";
+	const uint8_t *p = bytes;
 
 	buf_u8(w->out, '"');
-	for (uint32_t i = 0; i < bytes.len; i++) {
-		buf_u8(w->out, (uint8_t)digits[(uint8_t)bytes.p[i] >> 4]);
-		buf_u8(w->out, (uint8_t)digits[bytes.p[i] & 15]);
+	for (uint32_t i = 0; i < len; i++) {
+		buf_u8(w->out, (uint8_t)digits[p[i] >> 4]);
+		buf_u8(w->out, (uint8_t)digits[p[i] & 15]);
 	}
 	buf_u8(w->out, '"');
 }
@@ -102,7 +104,7 @@ static void put_list(struct writer *w, const struct ev_list *list)
 	open(w, '[');
 	for (uint32_t i = 0; i < list->n; i++) {
 		next(w);
-		put_hex(w, list->v[i]);
+		put_hex(w, list->v[i].p, list->v[i].len);
 	}
 	close(w, ']');
 }
@@ -117,6 +119,12 @@ static void put_value(struct writer *w, const struct schema_field *f, const void
 		put_cookie(w, schema_get(f, row));
 	else if (f->type == SCHEMA_STR && f->base == SCHEMA_ADDR)
 		put_address(w, *(const struct ev_str *)member);
+	else if (f->type == SCHEMA_BYTES)
+		put_hex(w, ((const struct ev_bytes *)member)->p,
+			((const struct ev_bytes *)member)->len);
+	else if (f->type == SCHEMA_STR && f->base == SCHEMA_RAW)
+		put_hex(w, ((const struct ev_str *)member)->p,
+			((const struct ev_str *)member)->len);
 	else if (f->type == SCHEMA_STR)
 		json_put_string(w->out, ((const struct ev_str *)member)->p,
 				((const struct ev_str *)member)->len);
@@ -124,6 +132,24 @@ static void put_value(struct writer *w, const struct schema_field *f, const void
 		put_list(w, member);
 	else
 		buf_dec(w->out, schema_get(f, row));
+}
+
+/* What flowd-go's lean mode keeps of tcpInfo (and spells "Retransmits", unlike its other modes). */
+static bool is_lean(const struct schema_field *f)
+{
+	static const uint8_t bits[] = {
+		EVI_tcpinfo_retransmits, EVI_tcpinfo_snd_mss,       EVI_tcpinfo_pmtu,
+		EVI_tcpinfo_rtt,         EVI_tcpinfo_rttvar,        EVI_tcpinfo_snd_ssthresh,
+		EVI_tcpinfo_snd_cwnd,    EVI_tcpinfo_advmss,        EVI_tcpinfo_min_rtt,
+		EVI_tcpinfo_bytes_sent,  EVI_tcpinfo_delivery_rate,
+	};
+
+	if (f->section != EV_tcpinfo)
+		return true;
+	for (size_t i = 0; i < sizeof(bits); i++)
+		if (bits[i] == f->bit)
+			return true;
+	return false;
 }
 
 /* Members of the object that the fields of a section have; with `skip_absent` none that are not there. */
@@ -140,6 +166,8 @@ static void put_members(struct writer *w, enum ev_section s, const char *object,
 		if (strncmp(f->foreign, object, len) != 0 || f->foreign[len] != '.')
 			continue;
 		if (skip_absent && !(*(const uint64_t *)row >> f->bit & 1))
+			continue;
+		if (w->lean && !is_lean(f))
 			continue;
 		dot = strchr(name, '.');
 		if (inner && !dot) {
@@ -191,16 +219,18 @@ static const struct ev_meminfo *derive_meminfo(const struct ev *ev, struct ev_me
 
 static void put_ext(struct writer *w, const struct ev *ev)
 {
+	static const enum ev_section sections[] = {EV_snap, EV_diag, EV_tcpinfo, EV_tcpinfo_new,
+						   EV_diag_attr};
+
 	key_text(w, "ext");
 	open(w, '{');
 	if (ev->common && EV_HAS(ev->common, common, timestamp)) {
 		key_text(w, "time");
 		buf_dec(w->out, ev->common->timestamp);
 	}
-	if (ev->snap && EV_HAS(ev->snap, snap, cause)) {
-		key_text(w, "cause");
-		json_put_string(w->out, ev->snap->cause.p, ev->snap->cause.len);
-	}
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+		if (ev->row[sections[i]])
+			put_members(w, sections[i], "ext", ev->row[sections[i]], true);
 	if (ev->netns) {
 		key_text(w, "netns");
 		open(w, '{');
@@ -212,31 +242,44 @@ static void put_ext(struct writer *w, const struct ev *ev)
 		buf_dec(w->out, ev->netns->inum);
 		close(w, '}');
 	}
-	if (ev->tcpinfo_new)
-		put_members(w, EV_tcpinfo_new, "ext", ev->tcpinfo_new, true);
-	if (ev->diag_attr)
-		put_members(w, EV_diag_attr, "ext", ev->diag_attr, true);
 	close(w, '}');
+}
+
+static void put_document(struct writer *w, const struct ev *ev)
+{
+	const struct ev_diag_attr *a = ev->diag_attr;
+	struct ev_meminfo derived;
+
+	put_object(w, EV_diag, "skBuff", ev->diag);
+	put_object(w, EV_tcpinfo, "tcpInfo", ev->tcpinfo);
+	put_object(w, EV_bbr, "bbr", ev->bbr);
+	put_object(w, EV_diag_attr, "tos", a && EV_HAS(a, diag_attr, tos) ? a : NULL);
+	put_object(w, EV_meminfo, "memInfo", derive_meminfo(ev, &derived));
+	put_object(w, EV_skmeminfo, "skMemInfo", ev->skmeminfo);
+	put_object(w, EV_cong, "cong", ev->cong);
+	put_object(w, EV_vegas, "vegasInfo", ev->vegas);
+	put_object(w, EV_dctcp, "dctcpInfo", ev->dctcp);
+}
+
+static void put_lean(struct writer *w, const struct ev *ev)
+{
+	w->lean = true;
+	put_object(w, EV_tcpinfo, "tcpInfo", ev->tcpinfo);
+	put_object(w, EV_cong, "cong", ev->cong);
+	w->lean = false;
 }
 
 void flowd_json(const struct ev *ev, const struct flowd_json_options *options, struct buf *out)
 {
 	struct writer w = {.out = out, .pretty = options->pretty};
-	struct ev_meminfo derived;
-	const struct ev_diag_attr *a = ev->diag_attr;
 
 	if (!ev->diag)
 		return;
 	open(&w, '{');
-	put_object(&w, EV_diag, "skBuff", ev->diag);
-	put_object(&w, EV_tcpinfo, "tcpInfo", ev->tcpinfo);
-	put_object(&w, EV_bbr, "bbr", ev->bbr);
-	put_object(&w, EV_diag_attr, "tos", a && EV_HAS(a, diag_attr, tos) ? a : NULL);
-	put_object(&w, EV_meminfo, "memInfo", derive_meminfo(ev, &derived));
-	put_object(&w, EV_skmeminfo, "skMemInfo", ev->skmeminfo);
-	put_object(&w, EV_cong, "cong", ev->cong);
-	put_object(&w, EV_vegas, "vegasInfo", ev->vegas);
-	put_object(&w, EV_dctcp, "dctcpInfo", ev->dctcp);
+	if (options->lean)
+		put_lean(&w, ev);
+	else
+		put_document(&w, ev);
 	if (options->ext)
 		put_ext(&w, ev);
 	close(&w, '}');

@@ -14,6 +14,7 @@
 struct flowd_json_options {
 	bool pretty; /* four spaces a level, ": " after keys; else no blanks at all */
 	bool ext;    /* one more object, "ext", with what that document has no key for */
+	bool lean;   /* of tcpInfo the keys that flowd-go's lean mode has, cong, and nothing else */
 };
 
 /*
