@@ -88,10 +88,28 @@ enum probe_feature {
 	PROBE_BARE = 1 << 19,   /* an event even without a packet */
 	PROBE_COOKIE = 1 << 20, /* the attachment says which probe it is, not id (5.15) */
 	PROBE_MOVE = 1 << 21,   /* the packet's data is about to move (exact tracking) */
+	PROBE_WHERE = 1 << 22,  /* and where the arguments are */
 };
 
 /* Which header a packet filter begins at. */
 enum packet_layer { LAYER_NONE, LAYER_LINK, LAYER_NETWORK };
+
+/* Arguments of functions that are looked at. */
+enum function_arg { ARG_SKB, ARG_SK, ARG_DEV, ARG_NET, ARG_REASON, FUNCTION_ARGS };
+
+/*
+ * What an attachment tells a program that many functions share: the probe's id, and for PROBE_WHERE
+ * which of the function's first arguments each enum function_arg is.
+ */
+enum {
+	COOKIE_ID_BITS = 16,
+	COOKIE_SLOT_BITS = 3,
+	COOKIE_NONE = 7, /* the function has no such argument */
+};
+#define COOKIE_ID(cookie) ((cookie) & ((1 << COOKIE_ID_BITS) - 1))
+#define COOKIE_SLOT(cookie, arg)                                                                   \
+	((cookie) >> (COOKIE_ID_BITS + COOKIE_SLOT_BITS * (arg)) & COOKIE_NONE)
+#define COOKIE_HAS_RET(cookie) ((cookie) >> 31 & 1) /* it returns something */
 
 /*
  * Constants of one loaded copy of a program, in its own frozen read-only map: the verifier knows
@@ -100,10 +118,11 @@ enum packet_layer { LAYER_NONE, LAYER_LINK, LAYER_NETWORK };
 struct probe_config {
 	__u32 id; /* index of the probe, in records and counters */
 	/* slots of the context, in words: arguments, or registers of struct pt_regs; -1: none */
-	__s32 skb;          /* where the struct sk_buff is */
-	__s32 reason;       /* which one the drop reason; -1: none */
-	__s32 sk, dev, net; /* the struct sock, net_device, net */
-	__s32 ret, sp;      /* the value that is returned; the stack pointer */
+	__s32 skb;               /* where the struct sk_buff is */
+	__s32 reason;            /* which one the drop reason; -1: none */
+	__s32 sk, dev, net;      /* the struct sock, net_device, net */
+	__s32 ret, sp;           /* the value that is returned; the stack pointer */
+	__s32 args[COOKIE_NONE]; /* PROBE_WHERE: of the first arguments, whatever they are */
 	__s32 nft_info, nft_pkt, nft_chain, nft_rule, nft_verdict, nft_type; /* of a trace */
 	__u32 extra;                  /* bytes of facts in a record; 0: none */
 	__u32 nft_verdicts;           /* which ones are recorded, 1 << (code + NFT_VERDICT_FIRST) */
@@ -146,7 +165,7 @@ struct probe_counters {
 };
 
 /* Tracepoint arguments that a program can look at (Retis looks at 12), and words of a context. */
-enum { PROBE_ARGS_MAX = 12, PROBE_SLOTS = 21 };
+enum { PROBE_ARGS_MAX = 12 };
 
 /* Stacks that can be told apart in a recording, and how deep they are kept (as Retis). */
 enum { STACK_FRAMES = 127, STACKS_MAX = 4096 };

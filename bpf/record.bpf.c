@@ -75,10 +75,10 @@ static __always_inline __u64 probe_arg(__u64 *ctx, __s32 i)
 	return v;
 }
 
-/* What a kretprobe remembers of the function's entry. */
-enum { ARG_SKB, ARG_SK, ARG_DEV, ARG_NET, ARG_REASON, ARGS };
+/* The arguments of a function as it was entered. */
 struct saved {
-	__u64 v[ARGS];
+	__u64 v[FUNCTION_ARGS];
+	__u64 cookie; /* PROBE_WHERE; else 0 */
 };
 
 static __always_inline __u64 arg_of(__u64 *ctx, const struct saved *saved, int which, __s32 slot)
@@ -92,7 +92,7 @@ static __always_inline __u64 arg_of(__u64 *ctx, const struct saved *saved, int w
 static __always_inline __u32 probe_id(void *ctx)
 {
 	if (config.features & PROBE_COOKIE)
-		return bpf_get_attach_cookie(ctx);
+		return COOKIE_ID(bpf_get_attach_cookie(ctx));
 	return config.id;
 }
 
@@ -246,17 +246,47 @@ static __always_inline struct sk_buff *traced_packet(__u64 *ctx)
 	return pkt ? BPF_CORE_READ(pkt, skb) : NULL;
 }
 
+/*
+ * Where the arguments are is either a constant or in the cookie. Then they are taken from a copy on
+ * the stack, which may be read at any place (01f810ace9ed, 5.12; cookies came with 5.15).
+ */
+static __always_inline void save_args(__u64 *ctx, struct saved *saved)
+{
+	__u64 first[COOKIE_NONE + 1];
+
+	saved->cookie = 0;
+	if (config.features & PROBE_WHERE) {
+		saved->cookie = bpf_get_attach_cookie(ctx);
+#pragma unroll
+		for (int i = 0; i < COOKIE_NONE; i++)
+			first[i] = probe_arg(ctx, config.args[i]);
+		first[COOKIE_NONE] = 0;
+#pragma unroll
+		for (int i = 0; i < FUNCTION_ARGS; i++)
+			saved->v[i] = first[COOKIE_SLOT(saved->cookie, i)];
+		return;
+	}
+	saved->v[ARG_SKB] = probe_arg(ctx, config.skb);
+	saved->v[ARG_SK] = probe_arg(ctx, config.sk);
+	saved->v[ARG_DEV] = probe_arg(ctx, config.dev);
+	saved->v[ARG_NET] = probe_arg(ctx, config.net);
+	saved->v[ARG_REASON] = probe_arg(ctx, config.reason);
+}
+
 static __always_inline int record_function(__u64 *ctx, const bool own)
 {
-	struct sk_buff *skb = (void *)probe_arg(ctx, config.skb);
+	struct saved saved;
+	struct sk_buff *skb;
 
 	if (config.nft_at && !nft_is_wanted(ctx)) {
 		record_filtered(ctx, bpf_get_smp_processor_id());
 		return 0;
 	}
+	save_args(ctx, &saved);
+	skb = (void *)saved.v[ARG_SKB];
 	if (config.nft_at && config.skb < 0)
 		skb = traced_packet(ctx);
-	return record_skb_raw(ctx, NULL, skb, own);
+	return record_skb_raw(ctx, &saved, skb, own);
 }
 
 SEC("kprobe/ip_rcv")
@@ -275,13 +305,9 @@ SEC("kprobe/ip_rcv")
 int enter_kprobe(__u64 *ctx)
 {
 	struct entry_key key = {.sp = probe_arg(ctx, config.sp), .id = probe_id(ctx)};
-	struct saved saved = {};
+	struct saved saved;
 
-	saved.v[ARG_SKB] = probe_arg(ctx, config.skb);
-	saved.v[ARG_SK] = probe_arg(ctx, config.sk);
-	saved.v[ARG_DEV] = probe_arg(ctx, config.dev);
-	saved.v[ARG_NET] = probe_arg(ctx, config.net);
-	saved.v[ARG_REASON] = probe_arg(ctx, config.reason);
+	save_args(ctx, &saved);
 	bpf_map_update_elem(&entries, &key, &saved, BPF_ANY);
 	return 0;
 }

@@ -257,6 +257,9 @@ static __always_inline __u32 VARIANT(put_drop)(struct record *r, __u64 *ctx,
 	r->drop_reason = 0;
 	if (config.reason < 0)
 		return 0;
+	if (saved && config.features & PROBE_WHERE &&
+	    COOKIE_SLOT(saved->cookie, ARG_REASON) == COOKIE_NONE)
+		return 0;
 	r->drop_reason = arg_of(ctx, saved, ARG_REASON, config.reason);
 	return RECORD_DROP;
 }
@@ -271,7 +274,8 @@ static __always_inline __u32 VARIANT(put_extra)(struct record *r, __u64 *ctx,
 		return 0;
 	if (config.features & PROBE_STACK)
 		has |= collect_stack(r, ctx, r->cpu);
-	if (config.ret >= 0) {
+	if (config.ret >= 0 &&
+	    !(saved && config.features & PROBE_WHERE && !COOKIE_HAS_RET(saved->cookie))) {
 		extra_of(r)->ret = probe_arg(ctx, config.ret);
 		has |= RECORD_RET;
 	}

@@ -10,6 +10,7 @@
 #include "capture/check.h"
 #include "capture/config/config.h"
 #include "capture/probe/plan.h"
+#include "capture/probe/probe_list.h"
 #include "capture/process/holder.h"
 #include "capture/process/rights.h"
 #include "capture/process/sandbox.h"
@@ -19,36 +20,6 @@
 #include "cli/terminal.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 2, EXIT_FAILED_WITH_COMMAND = 125 };
-
-static int list_probes(const struct config *c)
-{
-	struct tracepoints kernel;
-	struct skbox_error err = {0};
-	struct terminal_out out;
-	size_t found = 0;
-	int rc = tracepoints_init(&kernel, &err);
-
-	if (rc) {
-		terminal_error("%s", err.text);
-		tracepoints_fini(&kernel);
-		return EXIT_FAILED;
-	}
-	terminal_open(&out, false);
-	for (size_t i = 0; i < kernel.n; i++) {
-		const struct tracepoint *tp = &kernel.v[i];
-
-		if (!*tp->group || !probes_match(c->list_probes, tp))
-			continue;
-		buf_printf(&out.buf, "tp:%s:%s\n", tp->group, tp->name);
-		found++;
-	}
-	tracepoints_fini(&kernel);
-	rc = terminal_close(&out);
-	if (!found)
-		terminal_error("%s: no tracepoint with a packet among its arguments matches",
-			       c->list_probes);
-	return rc ? EXIT_FAILED : found ? EXIT_OK : 1;
-}
 
 /* The last line: what there is, and what there is not. */
 static void report(const struct config *c, struct recorder *r)
@@ -289,7 +260,11 @@ int main(int argc, char **argv)
 	case CONFIG_RUN: break;
 	}
 	if (c.list_probes) {
-		status = list_probes(&c);
+		status = probe_list_print(c.list_probes, &err);
+		if (status < 0) {
+			terminal_error("%s", *err.text ? err.text : strerror(-status));
+			status = EXIT_FAILED;
+		}
 		config_fini(&c);
 		return status;
 	}

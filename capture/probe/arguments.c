@@ -68,11 +68,37 @@ static void read_return(struct arguments *a, const struct btf *btf, uint32_t id)
 	}
 }
 
+/* How many words an argument takes: a struct is passed in two at most, or on the stack. */
+static int word_count(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *t = skip_qualifiers(btf, id);
+
+	while (t && btf_is_typedef(t))
+		t = skip_qualifiers(btf, t->type);
+	if (!t || !btf_is_composite(t))
+		return 1;
+	return t->size > 16 ? 0 : (int)(t->size + 7) / 8;
+}
+
+/* Whether the argument, of words from `word` on, is wanted. */
+static void keep_wanted(struct arguments *a, const struct btf *btf, uint32_t id, int word)
+{
+	bool is_enum;
+	const char *name = type_name(btf, id, &is_enum);
+
+	for (size_t k = 0; name && k < sizeof(wanted) / sizeof(wanted[0]); k++) {
+		int8_t *where = (int8_t *)((char *)a + wanted[k].member);
+
+		if (*where < 0 && wanted[k].is_enum == is_enum && !strcmp(name, wanted[k].type))
+			*where = (int8_t)word;
+	}
+}
+
 bool arguments_find(struct arguments *a, const struct btf *btf, uint32_t id, int skip)
 {
 	const struct btf_type *proto = btf__type_by_id(btf, id);
 	const struct btf_param *p;
-	int n;
+	int word = 0;
 
 	memset(a, -1, sizeof(*a));
 	a->n = 0;
@@ -81,20 +107,11 @@ bool arguments_find(struct arguments *a, const struct btf *btf, uint32_t id, int
 	if (!proto || !btf_is_func_proto(proto))
 		return false;
 	p = btf_params(proto);
-	n = btf_vlen(proto) - skip;
 	read_return(a, btf, proto->type);
-	a->n = (int8_t)(n < 0 ? 0 : n > INT8_MAX ? INT8_MAX : n);
-	for (int i = 0; i < a->n; i++) {
-		bool is_enum;
-		const char *name = type_name(btf, p[skip + i].type, &is_enum);
-
-		for (size_t k = 0; name && k < sizeof(wanted) / sizeof(wanted[0]); k++) {
-			int8_t *where = (int8_t *)((char *)a + wanted[k].member);
-
-			if (*where < 0 && wanted[k].is_enum == is_enum &&
-			    !strcmp(name, wanted[k].type))
-				*where = (int8_t)i;
-		}
+	for (int i = skip; i < btf_vlen(proto) && word < INT8_MAX - 1; i++) {
+		keep_wanted(a, btf, p[i].type, word);
+		word += word_count(btf, p[i].type);
 	}
+	a->n = (int8_t)word;
 	return true;
 }

@@ -8,11 +8,11 @@
 
 struct btf;
 
-/* Positions, from 0; -1: there is none. */
+/* Positions in words, from 0 (a struct may take two); -1: there is none. */
 struct arguments {
 	int8_t skb, reason, sk, dev, net;
 	int8_t nft_info, nft_pkt, nft_chain, nft_rule, nft_verdict, nft_type;
-	int8_t n;         /* how many there are */
+	int8_t n;         /* how many words there are */
 	int8_t ret_bytes; /* size of what is returned; 0: nothing, or a struct */
 	bool ret_signed;
 };

@@ -125,6 +125,40 @@ bool kallsyms_has(const struct kallsyms *k, const char *name)
 	return false;
 }
 
+static int wanted_by_name(const void *a, const void *b)
+{
+	const struct kallsym_wanted *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+void kallsyms_resolve(const struct kallsyms *k, struct kallsym_wanted *v, size_t n)
+{
+	if (!n)
+		return;
+	qsort(v, n, sizeof(*v), wanted_by_name);
+	for (size_t i = 0; i < k->n; i++) {
+		struct kallsym_wanted key = {.name = k->names + k->v[i].name}, *w;
+
+		w = bsearch(&key, v, n, sizeof(*v), wanted_by_name);
+		if (!w || (w->found && w->address == k->v[i].address))
+			continue;
+		w->address = k->v[i].address;
+		w->found++;
+	}
+	/* of several that want one name any was taken */
+	for (size_t i = 0, end; i < n; i = end) {
+		size_t with = i;
+
+		for (end = i; end < n && !strcmp(v[end].name, v[i].name); end++)
+			with = v[end].found ? end : with;
+		for (size_t j = i; j < end; j++) {
+			v[j].address = v[with].address;
+			v[j].found = v[with].found;
+		}
+	}
+}
+
 void kallsyms_describe(const struct kallsyms *k, uint64_t address, char *text, size_t size)
 {
 	size_t low = 0, high = k->n;

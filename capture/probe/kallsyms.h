@@ -30,6 +30,17 @@ void kallsyms_fini(struct kallsyms *k);
 
 bool kallsyms_has(const struct kallsyms *k, const char *name);
 
+/* A function that is looked for. */
+struct kallsym_wanted {
+	const char *name;
+	size_t index;     /* the caller's */
+	uint64_t address; /* of the last one that was found */
+	uint32_t found;   /* how many have the name, at different addresses */
+};
+
+/* Looks for many at once, and sorts them by name. */
+void kallsyms_resolve(const struct kallsyms *k, struct kallsym_wanted *v, size_t n);
+
 /* `symbol+0xoffset` of an address, or `0xaddress` where no function is near, into text. */
 void kallsyms_describe(const struct kallsyms *k, uint64_t address, char *text, size_t size);
 

@@ -15,37 +15,61 @@
 #include "bpf/event.h"
 #include "capture/facts.h"
 #include "capture/filter/filter_load.h"
+#include "capture/probe/function.h"
+#include "capture/probe/multi.h"
 #include "capture/probe/tracepoint.h"
 #include "formats/error.h"
 
-enum { PROBE_SYMBOL_MAX = 132, PROBE_REASON_MAX = 200, PROBE_MAX = 1024 /* as Retis */ };
+enum {
+	PROBE_SYMBOL_MAX = 132,
+	PROBE_REASON_MAX = 200,
+	PROBE_MAX = 4096, /* twice the functions with a packet that a kernel has */
+	/* attached one by one, which takes the kernel some ms each (as Retis) */
+	PROBE_SINGLE_MAX = 1024,
+	/* of fentry and fexit: each is a program and a trampoline of its own */
+	PROBE_TRACED_MAX = 512,
+};
 
-enum probe_kind { PROBE_TP, PROBE_KPROBE, PROBE_KRETPROBE, PROBE_KINDS };
+enum probe_kind {
+	PROBE_TP,
+	PROBE_KPROBE,
+	PROBE_KRETPROBE,
+	PROBE_FENTRY,
+	PROBE_FEXIT,
+	PROBE_KINDS,
+};
 
 struct probe {
 	char symbol[PROBE_SYMBOL_MAX]; /* group:name, or a function */
 	enum probe_kind kind;
 	const char *type; /* kernel.probe_type of its events: raw_tracepoint, kprobe ... */
-	const char *how;  /* tp_btf, raw_tp, kprobe; NULL: not attached */
+	const char *how;  /* tp_btf, raw_tp, kprobe, kprobe.multi, fentry ...; NULL: not attached */
 	char reason[PROBE_REASON_MAX]; /* why it could not be attached */
 	struct tracepoint tp;          /* PROBE_TP */
 	struct arguments args;
-	bool named;                      /* asked for by its full name: must attach */
-	bool stack;                      /* its events have their stack */
-	bool internal;                   /* ours: sees packets end, makes no events */
-	int prog_fd, link_fd, config_fd; /* -1: none; those of functions: see struct probe_body */
-	struct facts_place place;        /* of its records, when it was started */
-	int enter_fd;                    /* kretprobe: the link of what remembers the arguments */
-	uint64_t recorded;               /* records that came out of the rings */
-	uint64_t lost, filtered;         /* as of probes_count() */
-	uint64_t skipped;                /* runs that the kernel skipped, as of probes_count() */
+	char module[FUNCTION_MODULE_MAX]; /* a function's; empty: vmlinux */
+	uint32_t btf_id;                  /* a function's, in those types */
+	int body;                         /* its struct probe_body; -1: none */
+	bool named;                       /* asked for by its full name: must attach */
+	bool stack;                       /* its events have their stack */
+	bool internal;                    /* ours: sees packets end, makes no events */
+	int prog_fd, link_fd, config_fd;  /* -1: none; those of functions: see struct probe_body */
+	struct facts_place place;         /* of its records, when it was started */
+	int enter_fd;                     /* kretprobe: the link of what remembers the arguments */
+	uint64_t recorded;                /* records that came out of the rings */
+	uint64_t lost, filtered;          /* as of probes_count() */
+	uint64_t skipped;                 /* runs that the kernel skipped, as of probes_count() */
 };
 
 /* A copy that functions share; or one's own, for a kernel that cannot tell them apart. */
 struct probe_body {
 	struct probe_config config;
 	bool is_return;
+	bool multi;                       /* for links to many functions */
 	int prog_fd, enter_fd, config_fd; /* enter_fd: the program that remembers arguments */
+	int rc;                           /* 0, or why it could not be loaded */
+	char reason[PROBE_REASON_MAX];    /* and what the verifier said */
+	bool counted; /* a probe has its descriptor, for what the kernel counts */
 };
 
 /* Where the kernel frees or moves the data of packets, for exact tracking. */
@@ -72,6 +96,11 @@ struct probes {
 	bool wants_functions;
 	bool check; /* what is wrong with a probe is its reason, and no error of the others */
 	bool has_kprobes;
+	bool has_multi;     /* and can attach many at once */
+	bool tried_tracing; /* has_tracing is known */
+	int has_tracing; /* 0: programs can run at functions' entry and return; or a negative errno */
+	struct functions functions; /* until they are attached */
+	struct multi multi;
 	struct probe_body *bodies;
 	size_t n_bodies;
 	struct probe_follow follow[PROBE_FOLLOW];
@@ -102,16 +131,28 @@ void probes_fini(struct probes *p);
 
 /*
  * Adds what a word of the command line names: tp:GROUP:NAME, kprobe:FUNCTION, kretprobe:FUNCTION,
- * GROUP:NAME, FUNCTION (a kprobe); `*` and `?` allowed; `/stack` behind it. -ENOENT or -EINVAL with
- * err telling why and what would work.
+ * fentry:FUNCTION, fexit:FUNCTION, GROUP:NAME, FUNCTION (a kprobe); `*` and `?` allowed; `/stack`
+ * behind it. -ENOENT or -EINVAL with err telling why and what would work.
  */
 int probes_add(struct probes *p, const char *word, struct skbox_error *err);
 
 /* The probe as the command line would have it, into text. */
 const char *probe_word(const struct probe *probe, char text[PROBE_SYMBOL_MAX + 16]);
 
-/* Whether a word of the command line names the probe. */
-bool probes_match(const char *word, const struct tracepoint *tp);
+/*
+ * Adds all that a pattern without a kind may mean: tracepoints, and functions where it has no colon.
+ * -ENOENT: nothing; or another negative errno.
+ */
+int probes_add_any(struct probes *p, const char *pattern, struct skbox_error *err);
+
+/* Whether this kernel can have probes of a kind; else why not and what would do, into reason. */
+bool probes_offer(struct probes *p, enum probe_kind kind, char *reason, size_t size);
+
+/* fexit and kretprobe. */
+static inline bool probe_is_return(const struct probe *probe)
+{
+	return probe->kind == PROBE_KRETPROBE || probe->kind == PROBE_FEXIT;
+}
 
 /*
  * Loads and attaches. A probe that was named outright and cannot be attached is an error; one from

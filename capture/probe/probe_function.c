@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Probes of functions: kprobes and kretprobes. */
+/* Probes of functions by their registers: kprobes and kretprobes, one by one or many at once. */
 #include "capture/probe/probe_load.h"
 
 #include <bpf/bpf.h>
@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #include "bpf/record.skel.h"
-#include "capture/probe/function.h"
+#include "capture/probe/kallsyms.h"
+#include "capture/probe/parallel.h"
 
 static const char PMU[] = "/sys/bus/event_source/devices/kprobe/";
 
@@ -54,9 +55,9 @@ static int read_number(const char *name, const char *format)
 	return value;
 }
 
-bool probe_has_kprobes(void)
+bool probe_has_kprobes(bool has_multi)
 {
-	return slots.n && read_number("type", "%d") >= 0;
+	return slots.n && (has_multi || read_number("type", "%d") >= 0);
 }
 
 /*
@@ -106,8 +107,29 @@ static void explain_attach(struct probe *probe, int rc)
 				  ? "the kernel does not allow probes in this function"
 				  : strerror(-rc);
 
-	snprintf(probe->reason, sizeof(probe->reason), "%s", why);
+	probe_explain(probe, "%s", why);
 }
+
+/* What the attachment to a function tells its program. */
+static uint64_t cookie_of(const struct probes *p, const struct probe *probe)
+{
+	const struct arguments *a = &probe->args;
+	const int8_t at[FUNCTION_ARGS] = {
+		[ARG_SKB] = a->skb, [ARG_SK] = a->sk,         [ARG_DEV] = a->dev,
+		[ARG_NET] = a->net, [ARG_REASON] = a->reason,
+	};
+	uint64_t cookie = (uint64_t)(probe - p->v);
+
+	for (int i = 0; i < FUNCTION_ARGS; i++) {
+		bool known = at[i] >= 0 && at[i] < slots.n && at[i] < COOKIE_NONE;
+
+		cookie |= (uint64_t)(known ? at[i] : COOKIE_NONE)
+			  << (COOKIE_ID_BITS + COOKIE_SLOT_BITS * i);
+	}
+	return cookie | (uint64_t)(a->ret_bytes > 0) << 31;
+}
+
+/* ---- programs ---- */
 
 static const struct bpf_program *template_of(const struct probes *p, bool is_return)
 {
@@ -118,112 +140,291 @@ static const struct bpf_program *template_of(const struct probes *p, bool is_ret
 	return p->own_rings ? b->progs.probe_kprobe : b->progs.probe_kprobe_old;
 }
 
-/* Loads the programs of a body. 0, or a negative errno with the reason. */
-static int load_body(struct probes *p, struct probe_body *body, struct probe *probe)
+/* Loads the programs of a body. 0, or a negative errno with the verifier's reason. */
+static int load_body(const struct probes *p, struct probe_body *body)
 {
 	struct probe_copy copy = {.from = template_of(p, body->is_return),
 				  .type = BPF_PROG_TYPE_KPROBE,
+				  .attach_type = body->multi ? BPF_TRACE_KPROBE_MULTI : 0,
 				  .name = "skbox"};
 
 	body->config_fd = probe_make_config(p, &body->config);
 	if (body->config_fd < 0)
 		return body->config_fd;
 	copy.config_fd = body->config_fd;
-	body->prog_fd = probe_load_copy(p, &copy, probe->reason, sizeof(probe->reason));
+	body->prog_fd = probe_load_copy(p, &copy, body->reason, sizeof(body->reason));
 	if (body->prog_fd < 0 || !body->is_return)
 		return body->prog_fd < 0 ? body->prog_fd : 0;
 	copy.from = p->bpf->progs.enter_kprobe;
 	copy.name = "skbox_enter";
-	body->enter_fd = probe_load_copy(p, &copy, probe->reason, sizeof(probe->reason));
+	body->enter_fd = probe_load_copy(p, &copy, body->reason, sizeof(body->reason));
 	return body->enter_fd < 0 ? body->enter_fd : 0;
 }
 
-/* The program for a probe: one that is there already, where functions can share it. */
-static int find_body(struct probes *p, struct probe *probe, const struct probe_options *o,
-		     struct probe_body **found)
+static void close_body(struct probe_body *body)
 {
-	struct probe_body body = {.is_return = probe->kind == PROBE_KRETPROBE,
+	probe_close_fd(&body->prog_fd);
+	probe_close_fd(&body->enter_fd);
+	probe_close_fd(&body->config_fd);
+}
+
+/*
+ * Finds the program for a probe, one that is there already where functions can share it; it is
+ * loaded later.
+ */
+static int find_body(struct probes *p, struct probe *probe, const struct probe_options *o,
+		     bool multi)
+{
+	struct probe_body body = {.is_return = probe_is_return(probe),
+				  .multi = multi,
 				  .prog_fd = -1,
 				  .enter_fd = -1,
 				  .config_fd = -1},
 			  *v;
-	int rc;
+	struct probe_slots where = slots;
 
-	probe_configure(p, probe, o, &slots, &body.config);
+	/* what traces of nftables are read from has fixed places */
+	where.by_cookie = p->has_cookie && (probe->args.nft_info < 0 || !o->nft);
+	probe_configure(p, probe, o, &where, &body.config);
 	if (p->has_cast)
 		body.config.features |= PROBE_CAST;
 	if (p->has_cookie) {
 		body.config.id = 0;
-		body.config.features |= PROBE_COOKIE;
+		body.config.features |= PROBE_COOKIE | (where.by_cookie ? PROBE_WHERE : 0);
 	}
 	for (size_t i = 0; i < p->n_bodies; i++) {
-		*found = &p->bodies[i];
-		if ((*found)->is_return == body.is_return &&
-		    !memcmp(&(*found)->config, &body.config, sizeof(body.config)))
+		v = &p->bodies[i];
+		if (v->is_return == body.is_return && v->multi == multi &&
+		    !memcmp(&v->config, &body.config, sizeof(body.config))) {
+			probe->body = (int)i;
 			return 0;
+		}
 	}
 	v = realloc(p->bodies, (p->n_bodies + 1) * sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	p->bodies = v;
-	rc = load_body(p, &body, probe);
-	if (rc) {
-		probe_close_fd(&body.prog_fd);
-		probe_close_fd(&body.config_fd);
-		return rc;
-	}
-	*found = &p->bodies[p->n_bodies++];
-	**found = body;
+	probe->body = (int)p->n_bodies;
+	p->bodies[p->n_bodies++] = body;
 	return 0;
 }
 
-int probe_start_function(struct probes *p, struct probe *probe, const struct probe_options *o)
+/* What the probe needs. 0, or -ENOMEM. */
+static int prepare(struct probes *p, struct probe *probe, const struct probe_options *o, bool multi)
 {
-	bool is_return = probe->kind == PROBE_KRETPROBE;
-	uint64_t id = (uint64_t)(probe - p->v);
-	size_t before = p->n_bodies;
-	struct probe_body *body;
-	int rc;
+	const struct arguments *a = &probe->args;
+	int rc, at = a->skb < 0 ? a->sk : a->skb;
 
-	if (!p->has_kprobes) {
-		snprintf(
-			probe->reason, sizeof(probe->reason),
-			"this kernel has no kprobes (CONFIG_KPROBE_EVENTS); its tracepoints can be "
-			"probed, --list-probes 'tp:*' lists them");
-		return -EOPNOTSUPP;
+	if (at >= slots.n || at >= COOKIE_NONE) {
+		probe_explain(probe,
+			      "its packet is argument %d, but only %d are passed in registers; "
+			      "fentry:%.60s finds it, where the kernel has that",
+			      at + 1, slots.n, probe->symbol);
+		return 0;
 	}
-	if (probe->args.skb >= slots.n || (probe->args.skb < 0 && probe->args.sk >= slots.n)) {
-		snprintf(probe->reason, sizeof(probe->reason),
-			 "its packet is argument %d, but only %d are passed in registers",
-			 (probe->args.skb < 0 ? probe->args.sk : probe->args.skb) + 1, slots.n);
-		return -E2BIG;
-	}
-	rc = find_body(p, probe, o, &body);
+	*probe->reason = '\0';
+	rc = find_body(p, probe, o, multi);
 	if (!rc)
-		probe->place = probe_place(&body->config);
-	if (!rc && is_return) {
-		probe->enter_fd = attach(body->enter_fd, probe->symbol, false, p->has_cookie, id);
-		rc = probe->enter_fd < 0 ? probe->enter_fd : 0;
-		if (rc)
-			explain_attach(probe, rc);
+		probe->place = probe_place(&p->bodies[probe->body].config);
+	return rc;
+}
+
+static void load_one(void *ctx, size_t i)
+{
+	struct probes *p = ctx;
+	struct probe_body *body = &p->bodies[i];
+
+	if (body->prog_fd < 0 && !body->rc)
+		body->rc = load_body(p, body);
+}
+
+/* Loads what is not loaded yet; probes whose program cannot be have their reason then. */
+static void load_bodies(struct probes *p)
+{
+	parallel_run(p->n_bodies, load_one, p);
+	for (size_t i = 0; i < p->n; i++) {
+		struct probe *probe = &p->v[i];
+		const struct probe_body *body = probe->body < 0 ? NULL : &p->bodies[probe->body];
+
+		if (!body || !body->rc)
+			continue;
+		probe_explain(probe, "%s", *body->reason ? body->reason : strerror(-body->rc));
+		probe->body = -1;
 	}
-	if (!rc) {
-		probe->link_fd = attach(body->prog_fd, probe->symbol, is_return, p->has_cookie, id);
-		rc = probe->link_fd < 0 ? probe->link_fd : 0;
-		if (rc)
-			explain_attach(probe, rc);
-	}
-	if (rc) {
+}
+
+/* ---- one by one ---- */
+
+struct singles {
+	struct probes *p;
+	struct probe **v; /* n */
+	size_t n;
+};
+
+static void start_single(void *ctx, size_t i)
+{
+	const struct singles *s = ctx;
+	struct probe *probe = s->v[i];
+	const struct probe_body *body = &s->p->bodies[probe->body];
+	uint64_t cookie = cookie_of(s->p, probe);
+	int fd = 0;
+
+	if (body->is_return)
+		fd = probe->enter_fd =
+			attach(body->enter_fd, probe->symbol, false, s->p->has_cookie, cookie);
+	if (fd >= 0)
+		fd = probe->link_fd = attach(body->prog_fd, probe->symbol, body->is_return,
+					     s->p->has_cookie, cookie);
+	if (fd < 0) {
 		probe_close_fd(&probe->enter_fd);
-		if (!*probe->reason)
-			snprintf(probe->reason, sizeof(probe->reason), "%s", strerror(-rc));
-		return rc;
+		explain_attach(probe, fd);
+		return;
 	}
-	/* what the kernel counts of a shared program is told of the first probe that it is for */
-	if (p->n_bodies != before)
-		probe->prog_fd = fcntl(body->prog_fd, F_DUPFD_CLOEXEC, 0);
-	probe->how = is_return ? "kretprobe" : "kprobe";
+	probe->how = body->is_return ? "kretprobe" : "kprobe";
+}
+
+/* Those that have a program for that and are not attached. */
+static int start_singles(struct probes *p)
+{
+	struct singles s = {.p = p, .v = malloc(p->n * sizeof(struct probe *))};
+
+	if (!s.v)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n; i++) {
+		struct probe *probe = &p->v[i];
+
+		if (probe->body >= 0 && !p->bodies[probe->body].multi && !probe->how)
+			s.v[s.n++] = probe;
+	}
+	parallel_run(s.n, start_single, &s);
+	free(s.v);
 	return 0;
+}
+
+/* ---- all at once ---- */
+
+/* Where functions are. Those that cannot be told apart by their name get their error. */
+static int resolve(const struct probes *p, struct multi_target *v)
+{
+	struct kallsym_wanted *wanted = calloc(p->n, sizeof(*wanted));
+	struct kallsyms k;
+	bool known;
+
+	if (!wanted)
+		return -ENOMEM;
+	known = !kallsyms_init(&k, NULL); /* else the kernel looks for the names */
+	for (size_t i = 0; i < p->n; i++) {
+		wanted[i].name = p->v[i].symbol;
+		wanted[i].index = i;
+	}
+	if (known)
+		kallsyms_resolve(&k, wanted, p->n);
+	kallsyms_fini(&k);
+	for (size_t i = 0; i < p->n; i++)
+		v[wanted[i].index] =
+			(struct multi_target){.name = p->v[wanted[i].index].symbol,
+					      .address = wanted[i].address,
+					      .cookie = cookie_of(p, &p->v[wanted[i].index]),
+					      .error = !known || wanted[i].found == 1 ? 0
+						       : wanted[i].found              ? -ENOTUNIQ
+										      : -ENOENT};
+	free(wanted);
+	return 0;
+}
+
+/* The functions that share a program: with one link, where all can be probed. */
+static int start_body(struct probes *p, int which, const struct multi_target *all,
+		      struct multi_target *v)
+{
+	const struct probe_body *body = &p->bodies[which];
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].body == which)
+			v[n++] = all[i];
+	if (body->is_return)
+		rc = multi_attach(&p->multi, body->enter_fd, false, v, n);
+	if (!rc)
+		rc = multi_attach(&p->multi, body->prog_fd, body->is_return, v, n);
+	for (size_t i = 0; i < n && !rc; i++) {
+		struct probe *probe = &p->v[COOKIE_ID(v[i].cookie)];
+
+		if (v[i].error)
+			probe_explain(probe, "%s", multi_explain(v[i].error));
+		else
+			probe->how = body->is_return ? "kretprobe.multi" : "kprobe.multi";
+	}
+	return rc;
+}
+
+static int start_multi(struct probes *p, const struct probe_options *o)
+{
+	struct multi_target *all = calloc(p->n, sizeof(*all)), *some = calloc(p->n, sizeof(*some));
+	size_t bodies = p->n_bodies;
+	int rc = all && some ? resolve(p, all) : -ENOMEM;
+
+	for (size_t i = 0; i < bodies && !rc; i++)
+		rc = start_body(p, (int)i, all, some);
+	/* what is asked for by name may be where links cannot be: in the middle of no ftrace */
+	for (size_t i = 0; i < p->n && !rc; i++)
+		if (p->v[i].body >= 0 && !p->v[i].how && p->v[i].named)
+			rc = prepare(p, &p->v[i], o, false);
+	if (!rc && p->n_bodies != bodies) {
+		load_bodies(p);
+		rc = start_singles(p);
+	}
+	free(all);
+	free(some);
+	return rc;
+}
+
+/* What the kernel counts of a shared program is told of the first probe that it is for. */
+static void share_counts(struct probes *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct probe *probe = &p->v[i];
+		struct probe_body *body = probe->body < 0 ? NULL : &p->bodies[probe->body];
+
+		if (!body || !probe->how || body->counted)
+			continue;
+		probe->prog_fd = fcntl(body->prog_fd, F_DUPFD_CLOEXEC, 0);
+		body->counted = true;
+	}
+}
+
+int probes_start_functions(struct probes *p, const struct probe_options *o, struct skbox_error *err)
+{
+	char why[PROBE_REASON_MAX];
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += probe_is_kprobe(&p->v[i]) && !*p->v[i].reason;
+	if (!n)
+		return 0;
+	if (n > PROBE_SINGLE_MAX && !p->has_multi && p->has_kprobes)
+		return error_set(
+			err, -E2BIG, 0,
+			"%zu functions: this kernel attaches probes one by one "
+			"(kprobe.multi needs Linux 5.18 with CONFIG_FPROBE), and more than "
+			"%d take it too long; narrower patterns would do",
+			n, PROBE_SINGLE_MAX);
+	for (size_t i = 0; i < p->n; i++) {
+		struct probe *probe = &p->v[i];
+
+		if (!probe_is_kprobe(probe) || *probe->reason)
+			continue;
+		if (!probes_offer(p, probe->kind, why, sizeof(why)))
+			probe_explain(probe, "%s", why);
+		else
+			rc = rc ? rc : prepare(p, probe, o, p->has_multi);
+	}
+	load_bodies(p);
+	if (p->n_bodies && !rc)
+		rc = p->has_multi ? start_multi(p, o) : start_singles(p);
+	share_counts(p);
+	return rc ? error_set(err, rc, 0, "attaching to functions: %s", strerror(-rc)) : 0;
 }
 
 /* ---- exact tracking ---- */
@@ -250,7 +451,7 @@ static int follow(struct probes *p, int i)
 	struct probe_config config;
 	struct function found;
 
-	if (function_find(p->kernel->vmlinux, follows[i].function, &found) || found.args.skb < 0)
+	if (function_find(&p->functions, follows[i].function, &found) || found.args.skb < 0)
 		return -ENOENT;
 	probe.args.skb = found.args.skb;
 	probe_configure(p, &probe, &o, &slots, &config);
@@ -290,11 +491,8 @@ bool probes_follow(struct probes *p)
 void probe_functions_fini(struct probes *p)
 {
 	unfollow(p);
-	for (size_t i = 0; i < p->n_bodies; i++) {
-		probe_close_fd(&p->bodies[i].prog_fd);
-		probe_close_fd(&p->bodies[i].enter_fd);
-		probe_close_fd(&p->bodies[i].config_fd);
-	}
+	for (size_t i = 0; i < p->n_bodies; i++)
+		close_body(&p->bodies[i]);
 	free(p->bodies);
 	p->bodies = NULL;
 	p->n_bodies = 0;

@@ -111,9 +111,7 @@ static int make_kernel_rings(struct probes *p, struct skbox_error *err)
 	return 0;
 }
 
-/* The template that a probe's program is copied from. */
-static struct bpf_program *template_of(const struct record_bpf *b, bool internal, bool btf,
-				       bool own)
+struct bpf_program *probe_template(const struct record_bpf *b, bool internal, bool btf, bool own)
 {
 	if (internal)
 		return btf ? b->progs.end_btf : b->progs.end_raw;
@@ -158,6 +156,7 @@ static const struct probe_config probe_no_config = {
 	.nft_rule = -1,
 	.nft_verdict = -1,
 	.nft_type = -1,
+	.args = {-1, -1, -1, -1, -1, -1, -1},
 };
 
 static struct record_bpf *open_templates(struct probes *p, bool btf, bool raw)
@@ -323,10 +322,9 @@ int probe_load_copy(const struct probes *p, const struct probe_copy *copy, char 
 		free(insns);
 		return rc;
 	}
-	if (copy->btf_id) {
-		opts.expected_attach_type = copy->attach_type;
-		opts.attach_btf_id = copy->btf_id;
-	}
+	opts.expected_attach_type = copy->attach_type;
+	opts.attach_btf_id = copy->btf_id;
+	opts.attach_btf_obj_fd = (uint32_t)copy->module_fd;
 	fd = bpf_prog_load(copy->type, copy->name, "Dual BSD/GPL", insns, n, &opts);
 	if (fd < 0) {
 		rc = -errno;
@@ -342,43 +340,45 @@ int probe_load_copy(const struct probes *p, const struct probe_copy *copy, char 
 	return rc ? rc : fd;
 }
 
-/* Loads a copy of the template for the probe. 0, or a negative errno with probe->reason set. */
-static int load_copy(const struct probes *p, struct probe *probe, const struct bpf_program *from,
-		     bool btf)
+void probe_explain(struct probe *probe, const char *format, ...)
 {
-	const struct probe_copy copy = {
-		.from = from,
-		.config_fd = probe->config_fd,
-		.type = btf ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_RAW_TRACEPOINT,
-		.attach_type = BPF_TRACE_RAW_TP,
-		.btf_id = btf ? probe->tp.btf_id : 0,
-		.name = probe->internal ? "skbox_end" : "skbox",
-	};
+	va_list args;
 
-	probe->prog_fd = probe_load_copy(p, &copy, probe->reason, sizeof(probe->reason));
-	return probe->prog_fd < 0 ? probe->prog_fd : 0;
-}
-
-static int attach_copy(struct probe *probe, bool btf)
-{
-	probe->link_fd = bpf_raw_tracepoint_open(btf ? NULL : probe->tp.name, probe->prog_fd);
-	if (probe->link_fd < 0) {
-		int rc = -errno;
-
-		snprintf(probe->reason, sizeof(probe->reason), "attaching: %s", strerror(-rc));
-		return rc;
-	}
-	probe->how = btf ? "tp_btf" : "raw_tp";
-	return 0;
+	va_start(args, format);
+	vsnprintf(probe->reason, sizeof(probe->reason), format, args);
+	va_end(args);
 }
 
 static int load_configured(const struct probes *p, struct probe *probe,
-			   const struct probe_config *config, const struct bpf_program *from,
-			   bool btf)
+			   const struct probe_config *config, struct probe_copy *copy)
 {
 	probe_close_fd(&probe->config_fd);
 	probe->config_fd = probe_make_config(p, config);
-	return probe->config_fd < 0 ? probe->config_fd : load_copy(p, probe, from, btf);
+	if (probe->config_fd < 0)
+		return probe->config_fd;
+	copy->config_fd = probe->config_fd;
+	probe->prog_fd = probe_load_copy(p, copy, probe->reason, sizeof(probe->reason));
+	return probe->prog_fd < 0 ? probe->prog_fd : 0;
+}
+
+int probe_load_typed(struct probes *p, struct probe *probe, struct probe_config *config,
+		     struct probe_copy *copy)
+{
+	int rc;
+
+	if (p->has_cast)
+		config->features |= PROBE_CAST | (p->no_copy ? 0 : PROBE_COPY);
+	rc = load_configured(p, probe, config, copy);
+	if (rc && config->features & PROBE_COPY) {
+		/* before 6.17: the first probe finds out for all */
+		config->features &= ~(uint32_t)PROBE_COPY;
+		rc = load_configured(p, probe, config, copy);
+		if (!rc) {
+			p->no_copy = true;
+			*probe->reason = '\0';
+		}
+	}
+	return rc;
 }
 
 /* Which facts of facts.h the records of the probe have, and where. */
@@ -412,7 +412,7 @@ static void place_facts(struct probe_config *c, const struct probe *probe,
 /* net:net_dev_xmit runs when the packet is gone already; the others (5.3 of what Retis does). */
 static bool is_late(const struct probe *probe)
 {
-	return probe->kind == PROBE_KRETPROBE || !strcmp(probe->symbol, "net:net_dev_xmit") ||
+	return probe_is_return(probe) || !strcmp(probe->symbol, "net:net_dev_xmit") ||
 	       !strcmp(probe->symbol, "skb_release_head_state") ||
 	       !strcmp(probe->symbol, "kfree_skbmem");
 }
@@ -437,9 +437,17 @@ void probe_configure(const struct probes *p, const struct probe *probe,
 	c->sk = slot_of(v, n, a->sk);
 	c->dev = slot_of(v, n, a->dev);
 	c->net = slot_of(v, n, a->net);
-	if (slots) {
+	if (slots && slots->by_cookie) {
+		/* a packet or none makes a difference, the rest is the cookie's */
+		c->skb = c->skb < 0 ? -1 : 0;
+		c->reason = c->sk = c->dev = c->net = 0;
 		c->sp = slots->sp;
-		c->ret = probe->kind == PROBE_KRETPROBE && a->ret_bytes ? slots->ret : -1;
+		c->ret = probe_is_return(probe) ? slots->ret : -1;
+		for (int i = 0; i < COOKIE_NONE; i++)
+			c->args[i] = slot_of(v, n, i);
+	} else if (slots) {
+		c->sp = slots->sp;
+		c->ret = probe_is_return(probe) && a->ret_bytes ? slots->ret : -1;
 		if (probe->kind == PROBE_KPROBE && o->nft) {
 			c->nft_verdicts = o->nft_verdicts;
 			c->nft_info = slot_of(v, n, a->nft_info);
@@ -468,45 +476,49 @@ void probe_configure(const struct probes *p, const struct probe *probe,
 	place_facts(c, probe, o);
 }
 
+static int attach_tracepoint(struct probe *probe, bool btf)
+{
+	probe->link_fd = bpf_raw_tracepoint_open(btf ? NULL : probe->tp.name, probe->prog_fd);
+	if (probe->link_fd < 0) {
+		int rc = -errno;
+
+		probe_explain(probe, "attaching: %s", strerror(-rc));
+		return rc;
+	}
+	probe->how = btf ? "tp_btf" : "raw_tp";
+	return 0;
+}
+
 int probe_start(struct probes *p, struct probe *probe, const struct probe_options *o)
 {
 	bool btf = p->use_btf && probe->tp.btf_id;
-	const struct bpf_program *from;
+	struct probe_copy copy = {
+		.from = probe_template(p->bpf, probe->internal, btf, p->own_rings),
+		.type = btf ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_RAW_TRACEPOINT,
+		.attach_type = btf ? BPF_TRACE_RAW_TP : 0,
+		.btf_id = btf ? probe->tp.btf_id : 0,
+		.name = probe->internal ? "skbox_end" : "skbox",
+	};
 	struct probe_config config;
 	int rc;
 
-	if (probe->kind != PROBE_TP)
-		return probe_start_function(p, probe, o);
 	probe_configure(p, probe, o, NULL, &config);
 	probe->place = probe_place(&config);
 	if (probe->args.skb >= PROBE_ARGS_MAX) {
-		snprintf(probe->reason, sizeof(probe->reason),
-			 "its packet is argument %d, behind the %d that are looked at",
-			 probe->args.skb + 1, PROBE_ARGS_MAX);
+		probe_explain(probe, "its packet is argument %d, behind the %d that are looked at",
+			      probe->args.skb + 1, PROBE_ARGS_MAX);
 		return -E2BIG;
 	}
-	if (p->has_cast)
-		config.features |= PROBE_CAST | (p->no_copy ? 0 : PROBE_COPY);
 	if (o->track && !p->exact && probe_is_end(&probe->tp))
 		config.features |= PROBE_END;
-	from = template_of(p->bpf, probe->internal, btf, p->own_rings);
-	if (!bpf_program__autoload(from)) {
-		snprintf(probe->reason, sizeof(probe->reason),
-			 "its module has no types that this kernel offers");
+	if (!bpf_program__autoload(copy.from)) {
+		probe_explain(probe, "its module has no types that this kernel offers");
 		return -EOPNOTSUPP;
 	}
-	rc = load_configured(p, probe, &config, from, btf);
-	if (rc && config.features & PROBE_COPY) {
-		/* before 6.17: the first probe finds out for all */
-		config.features &= ~(uint32_t)PROBE_COPY;
-		rc = load_configured(p, probe, &config, from, btf);
-		p->no_copy = !rc;
-		if (!rc)
-			*probe->reason = '\0';
-	}
+	rc = probe_load_typed(p, probe, &config, &copy);
 	if (!rc)
-		rc = attach_copy(probe, btf);
+		rc = attach_tracepoint(probe, btf);
 	if (rc && !*probe->reason)
-		snprintf(probe->reason, sizeof(probe->reason), "%s", strerror(-rc));
+		probe_explain(probe, "%s", strerror(-rc));
 	return rc;
 }

@@ -28,6 +28,7 @@ int probes_release(struct probes *p, struct skbox_error *err)
 		probe_close_fd(&probe->prog_fd);
 		probe_close_fd(&probe->config_fd);
 	}
+	multi_stop(&p->multi);
 	probe_functions_fini(p);
 	for (uint32_t i = 0; p->ring_fds && i < p->rings; i++)
 		probe_close_fd(&p->ring_fds[i]);
