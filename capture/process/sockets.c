@@ -12,7 +12,7 @@
 #include "capture/process/rows.h"
 #include "capture/process/stats.h"
 #include "capture/sock/netns.h"
-#include "capture/sock/sock_dump.h"
+#include "capture/sock/sock_recorder.h"
 
 enum { IDLE_MS = 1000 };
 #define MS UINT64_C(1000000)
@@ -22,13 +22,9 @@ struct state {
 	int signal_fd;
 	struct channel writer;
 	struct rows *rows;
-	struct ev_batch *names;     /* of namespaces and devices */
-	struct sock_dumper *dumper; /* NULL: no sockets */
-	struct netns_list places;   /* whose sockets are recorded */
-	size_t place;               /* the next one of a round */
-	const char *cause;          /* of the round that goes on; NULL: none does */
-	bool stop;                  /* the last round is wanted as soon as this one is over */
-	uint64_t next;              /* when the next round by the clock begins; 0: never */
+	struct ev_batch *names;        /* of namespaces and devices */
+	struct sock_recorder *sockets; /* NULL: no sockets */
+	bool starts, stops;            /* the writer waits for the end of that round */
 };
 
 /* ---- rows ---- */
@@ -58,47 +54,26 @@ static void describe_places(struct state *s)
 
 /* ---- rounds ---- */
 
-static void begin_round(struct state *s, const char *cause)
-{
-	s->cause = cause;
-	s->place = s->dumper ? 0 : s->places.n;
-}
-
+/* Tells the writer that the rows that it waits for are there. */
 static void end_round(struct state *s)
 {
-	struct message_round done = {.cpu_ns = child_cpu_ns(), .last = !strcmp(s->cause, "stop")};
+	struct message_round done = {.cpu_ns = child_cpu_ns(), .last = s->stops};
 
-	if (done.last)
+	if (s->stops)
 		describe_places(s); /* what was made meanwhile */
-	if (done.last || !strcmp(s->cause, "start"))
-		channel_send(&s->writer, MESSAGE_ROUND, &done, sizeof(done));
-	s->cause = NULL;
+	channel_send(&s->writer, MESSAGE_ROUND, &done, sizeof(done));
+	s->starts = s->stops = false;
 }
 
-/* Lets the round that goes on go on, or begins the next. False: there is nothing to do now. */
-static bool step(struct state *s, uint64_t now)
+/* What is due. 0, or a negative errno: there will be no rows any more. */
+static int step(struct state *s)
 {
-	struct skbox_error err = {0}; /* what failed is in the end row */
+	struct skbox_error err = {0};
+	int rc = s->sockets ? sock_recorder_step(s->sockets, &err) : 0;
 
-	if (s->dumper && sock_dumper_busy(s->dumper)) {
-		sock_dumper_step(s->dumper, &err);
-	} else if (s->cause && s->place < s->places.n) {
-		sock_dumper_start(s->dumper, &s->places.v[s->place++], s->cause, &err);
-	} else if (s->cause) {
+	if (!rc && (s->starts || s->stops) && !(s->sockets && sock_recorder_busy(s->sockets)))
 		end_round(s);
-	} else if (s->stop) {
-		s->stop = false;
-		s->next = 0;
-		begin_round(s, "stop");
-	} else if (s->next && now >= s->next) {
-		begin_round(s, "period");
-		/* a period that was missed is not made up for */
-		while (s->next <= now)
-			s->next += s->config->sockets_ns;
-	} else {
-		return false;
-	}
-	return true;
+	return rc;
 }
 
 /* ---- messages ---- */
@@ -106,14 +81,24 @@ static bool step(struct state *s, uint64_t now)
 static void start(struct state *s, const struct message *m)
 {
 	describe_places(s);
-	begin_round(s, "start");
-	if (s->dumper && s->config->sockets_ns)
-		s->next = inventory_now_ns() + s->config->sockets_ns;
+	s->starts = true;
+	if (s->sockets)
+		sock_recorder_begin(s->sockets, "start");
 }
 
 static void stop(struct state *s, const struct message *m)
 {
-	s->stop = true;
+	s->stops = true;
+	if (s->sockets)
+		sock_recorder_begin(s->sockets, "stop");
+}
+
+static void look_up(struct state *s, const struct message *m)
+{
+	struct sock_trigger t;
+
+	if (s->sockets && message_get(m, &t, sizeof(t)))
+		sock_recorder_trigger(s->sockets, &t);
 }
 
 static const struct {
@@ -122,6 +107,7 @@ static const struct {
 } handlers[] = {
 	{MESSAGE_START, start},
 	{MESSAGE_STOP, stop},
+	{MESSAGE_LOOKUP, look_up},
 };
 
 static void take_messages(struct state *s)
@@ -137,29 +123,13 @@ static void take_messages(struct state *s)
 
 /* ---- life ---- */
 
-static int find_places(struct state *s, struct skbox_error *err)
-{
-	const struct option_list *names = &s->config->netns;
-	int ret = 0;
-
-	for (size_t i = 0; i < names->n; i++)
-		if (!strcmp(names->v[i], "all"))
-			return netns_list_scan(&s->places, err);
-	s->places.v = calloc(names->n ? names->n : 1, sizeof(*s->places.v));
-	if (!s->places.v)
-		return error_set(err, -ENOMEM, 0, "out of memory");
-	if (!names->n) {
-		s->places.n = 1;
-		return netns_current(s->places.v, err);
-	}
-	for (; !ret && s->places.n < names->n; s->places.n++)
-		ret = netns_find(names->v[s->places.n], &s->places.v[s->places.n], err);
-	return ret;
-}
-
 static int prepare(struct state *s, struct skbox_error *err)
 {
-	struct sock_dump_options o = {.emit = emit, .ctx = s};
+	struct sock_recorder_options o = {.names = (const char *const *)s->config->netns.v,
+					  .n_names = s->config->netns.n,
+					  .period_ns = s->config->sockets_ns,
+					  .emit = emit,
+					  .ctx = s};
 	int rc = rights_keep(RIGHT(CAP_SYS_ADMIN) | RIGHT(CAP_SYS_PTRACE) | RIGHT(CAP_NET_ADMIN) |
 			     RIGHT(CAP_DAC_READ_SEARCH));
 
@@ -171,29 +141,28 @@ static int prepare(struct state *s, struct skbox_error *err)
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	if (s->config->no_sockets)
 		return 0;
-	rc = find_places(s, err);
-	return rc ? rc : sock_dumper_open(&s->dumper, &o, err);
+	return sock_recorder_open(&s->sockets, &o, err);
 }
 
 /* How long there is nothing to do, in milliseconds. */
-static int idle_ms(const struct state *s, uint64_t now)
+static int idle_ms(const struct state *s)
 {
-	if (!s->next || s->next > now + IDLE_MS * MS)
-		return IDLE_MS;
-	return s->next > now ? (int)((s->next - now) / MS) + 1 : 0;
+	uint64_t ns = s->sockets ? sock_recorder_wait_ns(s->sockets) : IDLE_MS * MS;
+
+	return ns < IDLE_MS * MS ? (int)((ns + MS - 1) / MS) : IDLE_MS;
 }
 
 static void loop(struct state *s, int stats_fd)
 {
 	struct pollfd fds[] = {{.fd = s->writer.fd, .events = POLLIN},
 			       {.fd = s->signal_fd, .events = POLLIN},
-			       {.fd = stats_fd, .events = POLLIN}};
+			       {.fd = stats_fd, .events = POLLIN},
+			       {.fd = -1, .events = POLLIN}};
 
-	while (!s->writer.ended) {
-		uint64_t now = inventory_now_ns();
-		bool busy = step(s, now);
-
-		if (poll(fds, 3, busy ? 0 : idle_ms(s, now)) <= 0)
+	if (s->sockets)
+		fds[3].fd = sock_recorder_fd(s->sockets);
+	while (!s->writer.ended && !step(s)) {
+		if (poll(fds, 4, idle_ms(s)) <= 0)
 			continue;
 		if (fds[2].revents && stats_answer(stats_fd))
 			fds[2].fd = -1;
@@ -218,8 +187,7 @@ int sockets_run(void *sockets, int fd)
 		channel_send(&s.writer, MESSAGE_FAILED, &err, sizeof(err));
 	else if (!channel_send(&s.writer, MESSAGE_READY, NULL, 0))
 		loop(&s, setup->stats_fd);
-	sock_dumper_close(s.dumper);
-	netns_list_free(&s.places);
+	sock_recorder_close(s.sockets);
 	rows_free(s.rows);
 	ev_batch_free(s.names);
 	return 0;

@@ -111,7 +111,7 @@ int netns_socket(const struct netns *ns, int domain, int type, int protocol,
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
 
-	/* inode numbers are used again at once: a namespace that was made anew may have the same */
+	/* inode numbers are used again: a namespace that was made anew may have the same */
 	if (fd >= 0 && ns->cookie &&
 	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0 &&
 	    cookie != ns->cookie) {

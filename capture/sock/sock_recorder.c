@@ -29,9 +29,11 @@ struct sock_recorder {
 	struct sock_dumper *dumper;
 	struct ev_batch *batch;
 	int epoll_fd;
-	bool watching; /* ends of sockets are told here */
-	bool in_round; /* a round goes on: places from `place` on are to come */
-	bool only_new; /* of those that were not dumped yet */
+	bool watching;      /* ends of sockets are told here */
+	bool in_round;      /* a round goes on: places from `place` on are to come */
+	const char *cause;  /* of the round; NULL: one by the clock */
+	const char *wanted; /* of the next one; NULL: by the clock */
+	bool only_new;      /* of those that were not dumped yet */
 	size_t place;
 	uint64_t next_round, next_scan, next_stat; /* next_round: UINT64_MAX: never */
 	uint64_t handed_out;
@@ -223,7 +225,7 @@ static int next_dump(struct sock_recorder *r, struct skbox_error *err)
 {
 	while (r->place < r->places.n) {
 		struct sock_place *place = r->places.v[r->place++];
-		const char *cause = place->dumped ? "period" : "found";
+		const char *cause = r->cause ? r->cause : place->dumped ? "period" : "found";
 		int ret;
 
 		if (r->only_new && place->dumped)
@@ -237,7 +239,11 @@ static int next_dump(struct sock_recorder *r, struct skbox_error *err)
 		/* it went away since the scan: the next one tells */
 	}
 	r->in_round = false;
-	return 0;
+	/* who asked for a round wants all that there is up to its end */
+	if (!r->cause)
+		return 0;
+	r->next_stat = 0;
+	return drain_ends(r, true);
 }
 
 static int step_dump(struct sock_recorder *r, struct skbox_error *err)
@@ -254,6 +260,18 @@ static int step_dump(struct sock_recorder *r, struct skbox_error *err)
 	return ret == -ENOTRECOVERABLE || ret == -ENOMEM ? ret : 0;
 }
 
+/* When the next round by the clock begins. */
+static void set_clock(struct sock_recorder *r, uint64_t now)
+{
+	if (r->cause && !strcmp(r->cause, "stop"))
+		r->next_round = r->next_scan = UINT64_MAX;
+	else if (r->cause && r->o.period_ns)
+		r->next_round = now + r->o.period_ns;
+	/* a period that was missed is not made up for */
+	while (r->next_round <= now)
+		r->next_round += r->o.period_ns;
+}
+
 static int step_round(struct sock_recorder *r, uint64_t now, struct skbox_error *err)
 {
 	int ret = 0;
@@ -264,60 +282,33 @@ static int step_round(struct sock_recorder *r, uint64_t now, struct skbox_error 
 		ret = next_dump(r, err);
 		return ret <= 0 ? ret : step_dump(r, err);
 	}
-	if (now < r->next_round && now < r->next_scan)
+	if (!r->wanted && now < r->next_round && now < r->next_scan)
 		return 0;
-	if (now >= r->next_scan)
+	if (r->wanted || now >= r->next_scan)
 		ret = scan(r, err);
-	r->only_new = now < r->next_round;
+	r->only_new = !r->wanted && now < r->next_round;
 	r->in_round = ret == 0;
+	r->cause = r->wanted;
+	r->wanted = NULL;
 	r->place = 0;
-	/* a period that was missed is not made up for */
-	while (r->next_round <= now)
-		r->next_round += r->o.period_ns;
+	set_clock(r, now);
 	return ret;
 }
 
 int sock_recorder_step(struct sock_recorder *r, struct skbox_error *err)
 {
-	uint64_t now = sock_now_ns();
 	int ret = take_ready(r);
 
 	if (ret == 0)
-		ret = step_round(r, now, err);
-	if (now >= r->next_stat)
-		add_stat(r, now);
+		ret = step_round(r, sock_now_ns(), err);
+	if (sock_now_ns() >= r->next_stat)
+		add_stat(r, sock_now_ns());
 	return ret == 0 ? flush(r) : ret;
 }
 
-int sock_recorder_dump(struct sock_recorder *r, const char *cause, struct skbox_error *err)
+void sock_recorder_begin(struct sock_recorder *r, const char *cause)
 {
-	uint64_t now = sock_now_ns();
-	int ret = 0;
-
-	/* the round that goes on is finished, its end row counts */
-	while (sock_dumper_busy(r->dumper) && ret == 0)
-		ret = step_dump(r, err);
-	r->in_round = false;
-	if (ret == 0)
-		ret = scan(r, err);
-	for (size_t i = 0; i < r->places.n && ret == 0; i++) {
-		struct sock_place *place = r->places.v[i];
-
-		ret = sock_dumper_run(r->dumper, &place->ns, cause, err);
-		place->dumped = true;
-		/* one that went away meanwhile is no error */
-		if (!r->failed && ret != -ENOTRECOVERABLE && ret != -ENOMEM)
-			ret = 0;
-	}
-	if (ret == 0)
-		ret = drain_ends(r, true);
-	if (ret == 0) {
-		add_stat(r, sock_now_ns());
-		ret = flush(r);
-	}
-	if (r->o.period_ns)
-		r->next_round = now + r->o.period_ns;
-	return ret;
+	r->wanted = cause;
 }
 
 /* ---- life ---- */
@@ -333,7 +324,7 @@ int sock_recorder_open(struct sock_recorder **out, const struct sock_recorder_op
 	if (!r)
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	r->o = *o;
-	r->next_round = UINT64_MAX;
+	r->next_round = r->next_scan = UINT64_MAX;
 	r->batch = ev_batch_new();
 	r->rows = sock_rows_new(o->cgroup_id);
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -379,14 +370,14 @@ int sock_recorder_fd(const struct sock_recorder *r)
 
 bool sock_recorder_busy(const struct sock_recorder *r)
 {
-	return r->in_round || sock_dumper_busy(r->dumper);
+	return r->wanted || r->in_round || sock_dumper_busy(r->dumper);
 }
 
 uint64_t sock_recorder_wait_ns(const struct sock_recorder *r)
 {
 	uint64_t now = sock_now_ns(), next = r->next_stat;
 
-	if (r->batch->n || (r->in_round && !sock_dumper_busy(r->dumper)))
+	if (r->batch->n || (sock_recorder_busy(r) && !sock_dumper_busy(r->dumper)))
 		return 0;
 	next = r->next_round < next ? r->next_round : next;
 	next = r->next_scan < next ? r->next_scan : next;
@@ -408,12 +399,6 @@ void sock_recorder_trigger(struct sock_recorder *r, const struct sock_trigger *t
 	case SOCK_LOOKUP_LEFT_OUT: break; /* counted by rows */
 	default: r->counts.gone++; break;
 	}
-}
-
-void sock_recorder_held_back(struct sock_recorder *r, uint64_t again, uint64_t suppressed)
-{
-	r->counts.again = again;
-	r->counts.suppressed = suppressed;
 }
 
 uint64_t sock_recorder_rows(const struct sock_recorder *r)

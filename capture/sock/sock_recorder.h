@@ -4,10 +4,10 @@
  * of sockets between them, lookups that events ask for. One object and one thread that may do nothing
  * else; rows leave through options.emit.
  *
- *	sock_recorder_open(), sock_recorder_dump(r, "start")
+ *	sock_recorder_open(), sock_recorder_begin(r, "start")
  *	whenever sock_recorder_fd() is readable or sock_recorder_wait_ns() is over: sock_recorder_step()
  *	sock_recorder_trigger() for events that passed their gate (sock_lookup.h)
- *	sock_recorder_dump(r, "stop"), sock_recorder_close()
+ *	sock_recorder_begin(r, "stop"), sock_recorder_step() as long as sock_recorder_busy(), sock_recorder_close()
  *
  * Rows: snapset and snapshot rows (sock_dump.h), rows of causes "destroy", "drop" and "retransmit";
  * the inventory of a namespace that appears (nsinfo, iface), a sockstat row for one that is gone;
@@ -55,8 +55,11 @@ int sock_recorder_open(struct sock_recorder **r, const struct sock_recorder_opti
 		       struct skbox_error *err);
 void sock_recorder_close(struct sock_recorder *r);
 
-/* Looks for namespaces, and makes a whole round in each, blocking. cause: "start", "stop". */
-int sock_recorder_dump(struct sock_recorder *r, const char *cause, struct skbox_error *err);
+/*
+ * A round in every namespace, as soon as the one that goes on is over; "start" also sets the clock of the
+ * periods, and after "stop" there are none any more. cause: a literal.
+ */
+void sock_recorder_begin(struct sock_recorder *r, const char *cause);
 
 /*
  * Does what is due, for a millisecond or so. 0 or a negative errno: emit failed, memory ran out, or
@@ -68,7 +71,7 @@ int sock_recorder_step(struct sock_recorder *r, struct skbox_error *err);
 int sock_recorder_fd(const struct sock_recorder *r);
 /* How long there is nothing to do if the descriptor stays quiet; 0: there is more right now. */
 uint64_t sock_recorder_wait_ns(const struct sock_recorder *r);
-/* Whether a round is going on. */
+/* Whether a round is going on, or one that was asked for is to come. */
 bool sock_recorder_busy(const struct sock_recorder *r);
 
 /*
@@ -76,9 +79,6 @@ bool sock_recorder_busy(const struct sock_recorder *r);
  * at the next step or dump.
  */
 void sock_recorder_trigger(struct sock_recorder *r, const struct sock_trigger *t);
-
-/* What the gate held back so far, for the sockstat rows: for who has the gate in another process. */
-void sock_recorder_held_back(struct sock_recorder *r, uint64_t again, uint64_t suppressed);
 
 /* Rows of sockets that were handed out. */
 uint64_t sock_recorder_rows(const struct sock_recorder *r);

@@ -117,8 +117,7 @@ static void obey(struct sock_recorder *r, const char *line)
 			t = (struct sock_trigger){.time_ns = 1000000000 + i, .cookie = i + 1};
 			sock_gate_pass(&gate, &t);
 		}
-		printf("passed %" PRIu64 "\n", gate.passed);
-		sock_recorder_held_back(r, gate.again, gate.suppressed);
+		printf("passed %" PRIu64 " suppressed %" PRIu64 "\n", gate.passed, gate.suppressed);
 	} else {
 		stop("what is", line);
 	}
@@ -145,6 +144,20 @@ static int record(struct sock_recorder *r, struct skbox_error *err)
 	return ret;
 }
 
+static int make_round(struct sock_recorder *r, const char *cause, struct skbox_error *err)
+{
+	int ret = 0;
+
+	sock_recorder_begin(r, cause);
+	while (ret == 0 && sock_recorder_busy(r)) {
+		struct pollfd p = {.fd = sock_recorder_fd(r), .events = POLLIN};
+
+		poll(&p, 1, (int)(sock_recorder_wait_ns(r) / 1000000));
+		ret = sock_recorder_step(r, err);
+	}
+	return ret;
+}
+
 int main(int argc, char **argv)
 {
 	const char *names[8];
@@ -165,13 +178,13 @@ int main(int argc, char **argv)
 	}
 	if (sock_recorder_open(&r, &o, &err) < 0)
 		stop("open", err.text);
-	ret = sock_recorder_dump(r, "start", &err);
+	ret = make_round(r, "start", &err);
 	printf("ready\n");
 	fflush(stdout);
 	if (ret == 0)
 		ret = record(r, &err);
 	if (ret == 0)
-		ret = sock_recorder_dump(r, "stop", &err);
+		ret = make_round(r, "stop", &err);
 	if (ret < 0)
 		stop("record", err.text[0] ? err.text : strerror(-ret));
 	printf("rows %" PRIu64 "\n", sock_recorder_rows(r));
