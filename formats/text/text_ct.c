@@ -110,7 +110,7 @@ static void put_connection(struct buf *out, const struct ev_ct *c)
 		TEXT_LIT(out, " labels 0x");
 		if (c->labels_hi) {
 			buf_hex(out, c->labels_hi);
-			text_hex_digits(out, c->labels_lo, 16);
+			buf_hex_digits(out, c->labels_lo, 16);
 		} else {
 			buf_hex(out, c->labels_lo);
 		}

@@ -13,16 +13,16 @@ static void put_ufid(struct buf *out, struct ev_str ufid)
 
 	for (int i = 0; i < 4; i++)
 		part[i] = (uint32_t)cursor_le(&c, 4);
-	text_hex_digits(out, part[0], 8);
+	buf_hex_digits(out, part[0], 8);
 	buf_u8(out, '-');
-	text_hex_digits(out, part[1] >> 16, 4);
+	buf_hex_digits(out, part[1] >> 16, 4);
 	buf_u8(out, '-');
-	text_hex_digits(out, part[1], 4);
+	buf_hex_digits(out, part[1], 4);
 	buf_u8(out, '-');
-	text_hex_digits(out, part[2] >> 16, 4);
+	buf_hex_digits(out, part[2] >> 16, 4);
 	buf_u8(out, '-');
-	text_hex_digits(out, part[2], 4);
-	text_hex_digits(out, part[3], 8);
+	buf_hex_digits(out, part[2], 4);
+	buf_hex_digits(out, part[3], 8);
 }
 
 static void put_cmd(struct buf *out, uint8_t cmd)
