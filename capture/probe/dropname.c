@@ -9,7 +9,13 @@
 
 static const char SUBSYS_PREFIX[] = "SKB_DROP_REASON_SUBSYS_";
 
-/* Which enum has the reasons of a sub-system; others (a module's own) have numbers only. */
+/*
+ * Modules that register the reasons of a sub-system (drop_reasons_register_subsys(), 071c0fc6fb91,
+ * 6.4). Their enums are in their own BTF, but for those that something in the kernel itself uses.
+ */
+static const char *const modules[DROPNAMES_MODULES] = {"mac80211", "openvswitch"};
+
+/* Which enum has the reasons of a sub-system; of others the numbers are shown. */
 static const struct {
 	const char *subsys, *type;
 } enums[] = {
@@ -19,10 +25,12 @@ static const struct {
 	{"qdisc", "qdisc_drop_reason"},
 };
 
-void dropnames_init(struct dropnames *d, const struct btf *btf)
+void dropnames_init(struct dropnames *d, struct btf *btf)
 {
 	memset(d, 0, sizeof(*d));
 	d->btf = btf;
+	for (size_t i = 0; i < DROPNAMES_MODULES; i++)
+		d->modules[i] = btf__load_module_btf(modules[i], btf);
 }
 
 static void clear(struct dropname *d)
@@ -37,6 +45,8 @@ void dropnames_fini(struct dropnames *d)
 	for (size_t i = 0; i < d->n; i++)
 		clear(&d->v[i]);
 	clear(&d->spare);
+	for (size_t i = 0; i < DROPNAMES_MODULES; i++)
+		btf__free(d->modules[i]);
 	free(d->v);
 	memset(d, 0, sizeof(*d));
 }
@@ -92,9 +102,21 @@ static char *subsys_name(const struct btf *btf, uint32_t subsys)
 	return copy;
 }
 
-static void fill(struct dropname *n, const struct btf *btf, uint32_t value)
+/* The name of a value of an enum of the kernel or of one of the modules. */
+static const char *any_name(const struct dropnames *d, const char *type, uint32_t value)
+{
+	const char *name = enum_name(d->btf, type, value);
+
+	for (size_t i = 0; !name && i < DROPNAMES_MODULES; i++)
+		if (d->modules[i])
+			name = enum_name(d->modules[i], type, value);
+	return name;
+}
+
+static void fill(struct dropname *n, const struct dropnames *d, uint32_t value)
 {
 	const char *name = NULL, *type = NULL;
+	const struct btf *btf = d->btf;
 	char *subsys;
 
 	n->value = value;
@@ -118,7 +140,7 @@ static void fill(struct dropname *n, const struct btf *btf, uint32_t value)
 		if (!strcmp(enums[i].subsys, subsys))
 			type = enums[i].type;
 	if (type)
-		name = enum_name(btf, type, value);
+		name = any_name(d, type, value);
 	n->name = name ? strdup(name) : number(value);
 }
 
@@ -140,6 +162,6 @@ struct dropname *dropnames_get(struct dropnames *d, uint32_t value)
 		n = &d->spare;
 		clear(n);
 	}
-	fill(n, d->btf, value);
+	fill(n, d, value);
 	return n->name ? n : NULL;
 }

@@ -19,17 +19,25 @@ struct dropname {
 	bool told; /* for the caller: it is in the file's inventory */
 };
 
+/* Modules whose BTF may have the enum of their sub-system's reasons. */
+enum { DROPNAMES_MODULES = 2 };
+
 /* A table of this many reasons seen; more are named each time anew (counts are limited by enums: about 200). */
 enum { DROPNAMES_MAX = 1024 };
 
 struct dropnames {
-	const struct btf *btf; /* borrowed */
-	struct dropname *v;    /* owned, with its strings */
+	struct btf *btf;                        /* borrowed */
+	struct btf *modules[DROPNAMES_MODULES]; /* owned; NULL: not loaded, or without types */
+	struct dropname *v;                     /* owned, with its strings */
 	size_t n;
 	struct dropname spare; /* when the table is full */
 };
 
-void dropnames_init(struct dropnames *d, const struct btf *btf);
+/*
+ * btf: the kernel's, borrowed until dropnames_fini(). The types of modules that are loaded by now are
+ * read here, for later there may be no right to.
+ */
+void dropnames_init(struct dropnames *d, struct btf *btf);
 void dropnames_fini(struct dropnames *d);
 
 /*

@@ -35,9 +35,12 @@ static const struct {
 	  {"SKB_DROP_REASON_SUBSYS_NEW", 3},
 	  {"SKB_DROP_REASON_SUBSYS_NUM", 4}}},
 	{"ovs_drop_reason", {{"OVS_DROP_LAST_ACTION", 0x20001}}},
+	{"mac80211_drop_reason", {{"RX_DROP_U_MIC_FAIL", 0x10001}}} /* its module's */,
 };
 enum { TYPES = sizeof(kernel) / sizeof(kernel[0]) };
-static bool without_subsys;
+static bool without_subsys, with_module;
+static int freed;
+static char module; /* its address is that of the module's types */
 static struct {
 	struct btf_type type;
 	struct btf_enum values[VALUES_MAX];
@@ -47,6 +50,7 @@ __s32 btf__find_by_name_kind(const struct btf *btf, const char *name, __u32 kind
 {
 	for (int i = 0; i < TYPES; i++)
 		if (!strcmp(kernel[i].type, name) && kind == BTF_KIND_ENUM &&
+		    !strcmp(name, "mac80211_drop_reason") == ((const void *)btf == &module) &&
 		    !(i == 1 && without_subsys))
 			return i + 1;
 	return -ENOENT;
@@ -66,6 +70,16 @@ const struct btf_type *btf__type_by_id(const struct btf *btf, __u32 id)
 const char *btf__name_by_offset(const struct btf *btf, __u32 offset)
 {
 	return kernel[offset / 16].v[offset % 16].name;
+}
+
+struct btf *btf__load_module_btf(const char *name, struct btf *vmlinux)
+{
+	return with_module && !strcmp(name, "mac80211") ? (void *)&module : NULL;
+}
+
+void btf__free(struct btf *btf)
+{
+	freed += (void *)btf == &module;
 }
 
 static void check_name(uint32_t value, const char *subsys, const char *name)
@@ -97,6 +111,11 @@ static void test_drop_names(void **state)
 	check_name(0x20001, "openvswitch", "OVS_DROP_LAST_ACTION");
 	check_name(0x20002, "openvswitch", "131074");
 	check_name(0x10001, "mac80211_unusable", "65537"); /* its enum is in a module */
+	with_module = true;
+	check_name(0x10001, "mac80211_unusable", "RX_DROP_U_MIC_FAIL");
+	check_name(0x10002, "mac80211_unusable", "65538");
+	with_module = false;
+	assert_int_equal(freed, 2);
 	check_name(0x30001, "new", "196609");
 	check_name(0x40001, "4", "262145"); /* NUM is none */
 	without_subsys = true;
