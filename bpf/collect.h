@@ -73,6 +73,22 @@ static __always_inline void collect_tcp(struct record_sock *s, struct sock *sk)
 	s->sndq = BPF_CORE_READ(tp, write_seq) - s->snd_una;
 }
 
+/* struct sock_common, which every socket of IPv4 and IPv6 begins with. */
+static __always_inline void collect_addresses(struct record_sock *s, struct sock_common *c)
+{
+	s->sport = BPF_CORE_READ(c, skc_num);
+	s->dport = BPF_CORE_READ(c, skc_dport);
+	s->ifindex = BPF_CORE_READ(c, skc_bound_dev_if);
+	if (s->family == FAMILY_INET) {
+		bpf_core_read(s->src, 4, &c->skc_rcv_saddr);
+		bpf_core_read(s->dst, 4, &c->skc_daddr);
+	} else if (bpf_core_field_exists(c->skc_v6_daddr)) {
+		/* absent without CONFIG_IPV6 */
+		bpf_core_read(s->src, 16, &c->skc_v6_rcv_saddr);
+		bpf_core_read(s->dst, 16, &c->skc_v6_daddr);
+	}
+}
+
 static __always_inline __u32 collect_sock(struct record *r, struct sock *sk)
 {
 	struct record_sock *s = (void *)(r->data + config.sock_at);
@@ -83,6 +99,8 @@ static __always_inline __u32 collect_sock(struct record *r, struct sock *sk)
 	s->family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	s->state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	s->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	if (s->family == FAMILY_INET || s->family == FAMILY_INET6)
+		collect_addresses(s, &sk->__sk_common);
 	/* minisockets end behind their struct sock_common or soon after (sk_fullsock()) */
 	if (s->state == SK_TIME_WAIT || s->state == SK_NEW_SYN_RECV)
 		return RECORD_SOCK;

@@ -29,8 +29,13 @@ struct record_sock {
 	__u8 tcp;
 	__u8 pad[7];
 	char ca[16];
+	/* where it is and to where; of IPv4 and IPv6 sockets, requests and those in TIME_WAIT too */
+	__u8 src[16], dst[16]; /* IPv4: the first four bytes */
+	__u16 sport;           /* host order */
+	__u16 dport;           /* as on the wire */
+	__u32 ifindex;         /* the device that it is bound to; 0: none */
 };
-_Static_assert(sizeof(struct record_sock) == 96, "no holes, whole words");
+_Static_assert(sizeof(struct record_sock) == 136, "no holes, whole words");
 
 /* struct nf_conntrack_tuple; ports and the like as on the wire. */
 struct record_tuple {

@@ -43,11 +43,19 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
+struct in6_addr {
+	__u8 bytes[16];
+};
+
 struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	atomic64_t skc_cookie;
+	__u32 skc_daddr, skc_rcv_saddr;
+	__u16 skc_dport, skc_num; /* on the wire; host order */
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 
 struct sock {

@@ -15,6 +15,16 @@ static void add_sock(struct ev_batch *b, const struct record_sock *s, uint32_t h
 	EV_SET(e, sock, state, s->state);
 	if (s->cookie)
 		EV_SET(e, sock, cookie, s->cookie);
+	if (s->family == AF_INET || s->family == AF_INET6) {
+		size_t n = s->family == AF_INET ? 4 : 16;
+
+		EV_SET(e, sock, sport, s->sport);
+		EV_SET(e, sock, dport, ntohs(s->dport));
+		EV_SET(e, sock, src, ev_string(b, s->src, n));
+		EV_SET(e, sock, dst, ev_string(b, s->dst, n));
+	}
+	if (s->ifindex)
+		EV_SET(e, sock, ifindex, s->ifindex);
 	if (!s->full)
 		return;
 	EV_SET(e, sock, rcvq, s->rcvq);

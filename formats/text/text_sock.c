@@ -85,6 +85,18 @@ static void write_field(struct buf *out, bool present, const char *name, uint64_
 	buf_dec(out, value);
 }
 
+/* As of a snapshot: port 0 is a star. */
+static void write_end(struct buf *out, struct ev_str address, uint16_t port)
+{
+	buf_str(out, address.len == 16 ? " [" : " ");
+	sock_ss_address(out, address.p, address.len);
+	buf_str(out, address.len == 16 ? "]:" : ":");
+	if (port)
+		buf_dec(out, port);
+	else
+		buf_u8(out, '*');
+}
+
 void text_sock_group(const struct ev *ev, struct buf *out)
 {
 	const struct ev_sock *s = ev->sock;
@@ -95,6 +107,11 @@ void text_sock_group(const struct ev *ev, struct buf *out)
 	if (EV_HAS(s, sock, state)) {
 		buf_u8(out, ' ');
 		buf_str(out, sockdiag_state_name(s->state));
+	}
+	/* a packet says it all by itself */
+	if (!ev->packet && EV_HAS(s, sock, src) && EV_HAS(s, sock, dst)) {
+		write_end(out, s->src, s->sport);
+		write_end(out, s->dst, s->dport);
 	}
 	if (EV_HAS(s, sock, cookie)) {
 		buf_str(out, " sk:");

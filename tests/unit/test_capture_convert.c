@@ -249,13 +249,17 @@ static void test_extra(void **state)
 	w->convert.probes[r->probe].ret_bytes = 4;
 	w->convert.probes[r->probe].ret_signed = true;
 	r->has = RECORD_PACKET | RECORD_RET | RECORD_SOCK;
-	r->extra = 128;
+	r->extra = 192;
 	r->caplen = 1;
-	r->data[128] = 0x45;
+	r->data[192] = 0x45;
 	extra->ret = 0xfffffffb; /* what is above the 32 bits of an int does not count */
 	*sock = (struct record_sock){
 		.full = 1, .tcp = 1, .family = 2, .state = 1, .srtt_8us = 801, .rto_jiffies = 51};
 	memcpy(sock->ca, "cubic", 6);
+	sock->sport = 1234;
+	memcpy(&sock->dport, "\0\x50", 2);
+	memcpy(sock->src, "\xc0\0\2\1", 4);
+	memcpy(sock->dst, "\xc0\0\2\2", 4);
 	ev = convert_one(w);
 	assert_null(ev.skb_meta);
 	assert_int_equal(ev.kernel->ret, -5);
@@ -263,6 +267,11 @@ static void test_extra(void **state)
 	assert_int_equal(ev.sock->srtt, 100);
 	assert_int_equal(ev.sock->rto, 204000);
 	assert_true(ev_is(ev.sock->ca, "cubic"));
+	assert_int_equal(ev.sock->sport, 1234);
+	assert_int_equal(ev.sock->dport, 80);
+	assert_int_equal(ev.sock->src.len, 4);
+	assert_memory_equal(ev.sock->dst.p, "\xc0\0\2\2", 4);
+	assert_false(EV_HAS(ev.sock, sock, ifindex));
 	assert_false(EV_HAS(ev.sock, sock, cookie));
 }
 
