@@ -151,7 +151,7 @@ fuzz:
 	$(Q)tests/fuzz/run
 bless: skbox
 	$(Q)tests/golden/golden --bless $(B)/skbox '$(NAME)' tests/golden/*.tests
-	$(Q)tests/readme --bless README.md
+	$(Q)tests/readme --bless README.md docs/story.md
 
 install: skbox skbox-capture
 	install -d $(DESTDIR)$(PREFIX)/bin
