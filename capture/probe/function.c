@@ -71,6 +71,17 @@ static int read_modules(struct functions *f)
 	return rc;
 }
 
+bool functions_know_struct(struct functions *all, const char *name)
+{
+	if (btf__find_by_name_kind(all->vmlinux, name, BTF_KIND_STRUCT) > 0)
+		return true;
+	read_modules(all);
+	for (size_t i = 0; i < all->n; i++)
+		if (btf__find_by_name_kind(all->modules[i].btf, name, BTF_KIND_STRUCT) > 0)
+			return true;
+	return false;
+}
+
 /* Looks at the functions of one BTF object, whose own types begin at first. */
 static int scan(const struct btf *btf, uint32_t first, const char *module, const struct match *m)
 {

@@ -49,6 +49,9 @@ int function_find(struct functions *all, const char *name, struct function *f);
 int function_match(struct functions *all, const char *pattern,
 		   int (*found)(void *ctx, const struct function *f), void *ctx);
 
+/* Whether the kernel or a module that is loaded tells what is in a struct. */
+bool functions_know_struct(struct functions *all, const char *name);
+
 /*
  * The kernel's own object with the types of a module, which a program that is for a function of the
  * module is loaded with: a descriptor that the caller closes, or a negative errno.

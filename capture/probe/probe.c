@@ -74,6 +74,12 @@ static int plan_all(struct probes *p, const struct probe_options *o, struct skbo
 	/* the kernel tells of nftables' verdicts in one place */
 	if (o->nft)
 		rc = probes_add(p, "kprobe:__nft_trace_packet", err);
+	if (!rc && o->ct && !functions_know_struct(&p->functions, "nf_conn"))
+		rc = error_set(
+			err, -EOPNOTSUPP, 0,
+			"--collect ct: this kernel does not tell what a connection is made of "
+			"(struct nf_conn): nf_conntrack is not loaded, or it is older than "
+			"Linux 5.11 and has it in a module");
 	if (rc)
 		return rc;
 	/* ours come last: they run behind the probes of the same tracepoint */
