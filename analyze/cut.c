@@ -19,6 +19,12 @@ static const struct option_row rows[] = {
 	FILTER_OPTIONS(cut_config, filter),
 };
 
+/*
+ * A batch of fewer is put together with others: a pipe gives what it has, be it 100 events, and blocks of so few are
+ * half as large again.
+ */
+enum { WHOLE_EVENTS = 4096 };
+
 /* What passes of a batch. Rows of the recording itself are kept whatever the filter is. */
 static int cut_batch(struct output_skbx *o, struct filter *f, const struct ev_batch *batch,
 		     bool all)
@@ -27,10 +33,10 @@ static int cut_batch(struct output_skbx *o, struct filter *f, const struct ev_ba
 	struct ev ev = {0};
 	int rc = 0;
 
-	if (all)
+	if (all && batch->n >= WHOLE_EVENTS)
 		return output_skbx_batch(o, batch);
 	while (rc == 0 && ev_next(&w, &ev))
-		if (filter_is_record(&ev) || filter_match(f, &ev))
+		if (all || filter_is_record(&ev) || filter_match(f, &ev))
 			rc = output_skbx_add(o, &ev);
 	return rc;
 }

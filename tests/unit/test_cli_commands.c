@@ -344,6 +344,29 @@ static void skipped_blocks_change_nothing(void **state)
 	buf_free(&want);
 }
 
+/* What came piece by piece, as from a pipe, is not cut into as many blocks. */
+static void cut_puts_small_blocks_together(void **state)
+{
+	struct output_skbx file;
+
+	assert_int_equal(output_skbx_open(&file, place("pieces.skbx")), 0);
+	for (unsigned int i = 0; i < 30; i++) {
+		struct ev_batch *b = ev_batch_new();
+
+		ev_batch_begin(b);
+		EV_SET(EV_ADD(b, common), common, timestamp, i);
+		EV_SET(EV_ADD(b, kernel), kernel, symbol, ev_text(b, "net:a"));
+		assert_int_equal(output_skbx_batch(&file, b), 0);
+		ev_batch_free(b);
+	}
+	assert_int_equal(output_skbx_close(&file, 0), 0);
+	assert_int_equal(run("cut @pieces.skbx -o @whole.skbx"), 0);
+	assert_int_equal(run("info @whole.skbx"), 0);
+	assert_true(strstr(text(), " 1 block") || strstr(text(), " 2 blocks"));
+	assert_int_equal(run("print @whole.skbx"), 0);
+	assert_int_equal(count("net:a"), 30);
+}
+
 static void cut_keeps_the_inventory(void **state)
 {
 	make_recording("own.skbx");
@@ -544,6 +567,7 @@ int main(void)
 		cmocka_unit_test(filters_begin_series_anew),
 		cmocka_unit_test(a_filter_leaves_the_startup_event_out),
 		cmocka_unit_test(skipped_blocks_change_nothing),
+		cmocka_unit_test(cut_puts_small_blocks_together),
 		cmocka_unit_test(cut_keeps_the_inventory),
 		cmocka_unit_test(info_tells_the_same_of_a_pipe),
 		cmocka_unit_test(sockets_are_shown_once),
