@@ -11,11 +11,16 @@
 #define WINDOW_NS UINT64_C(20000000)
 #define PERIOD_NS UINT64_C(2000000000)
 
-int cost_init(struct cost *c, const struct probes *probes, uint64_t now)
+int cost_init(struct cost *c, const struct probes *probes)
 {
-	*c = (struct cost){.probes = probes, .fd = -1, .next = now + FIRST_NS};
+	*c = (struct cost){.probes = probes, .fd = -1, .next = UINT64_MAX};
 	c->v = calloc(probes->n ? probes->n : 1, sizeof(*c->v));
 	return c->v ? 0 : -ENOMEM;
+}
+
+void cost_start(struct cost *c, uint64_t now)
+{
+	c->next = now + FIRST_NS;
 }
 
 /*

@@ -28,9 +28,12 @@ struct cost {
 	uint64_t time_ns;            /* of all windows so far */
 };
 
-/* now is CLOCK_MONOTONIC in nanoseconds. 0 or -ENOMEM. Ended by cost_fini(). */
-int cost_init(struct cost *c, const struct probes *probes, uint64_t now);
+/* 0 or -ENOMEM. Ended by cost_fini(). */
+int cost_init(struct cost *c, const struct probes *probes);
 void cost_fini(struct cost *c);
+
+/* What is measured happens from now on, CLOCK_MONOTONIC in nanoseconds: the first window is soon. */
+void cost_start(struct cost *c, uint64_t now);
 
 /*
  * Closes the window where it is time. True, once: it is time to open one, by cost_open() with what

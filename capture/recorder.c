@@ -363,6 +363,7 @@ static void start(struct recorder *r, uint64_t now)
 	if (!r->rotate_at)
 		r->rotate_at = r->next_rotate;
 	r->end_at = r->config->duration_ns ? now + r->config->duration_ns : 0;
+	channel_try(&r->holder.channel, MESSAGE_START, NULL, 0);
 	command_go(r->command);
 }
 

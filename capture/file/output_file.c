@@ -130,19 +130,28 @@ static int open_fd(struct output_file *f, struct skbox_error *err)
 	return 0;
 }
 
-static int begin_file(struct output_file *f, struct skbox_error *err)
+static int begin_writer(struct output_file *f, struct skbox_error *err)
 {
 	struct skbx_write_options wo = {.level = LEVEL};
 	struct skbx_output to = {.write = write_block, .ctx = f};
-	int rc = open_fd(f, err);
+	int rc = 0;
 
-	f->good = f->headers = 0;
-	f->begun = false;
-	if (!rc && getrandom(wo.id, sizeof(wo.id), 0) != sizeof(wo.id))
+	if (f->writer)
+		return 0;
+	if (getrandom(wo.id, sizeof(wo.id), 0) != sizeof(wo.id))
 		rc = error_set(err, -EIO, 0, "no random number");
 	if (!rc)
 		rc = skbx_writer_open(&f->writer, &to, &wo, err);
 	return rc;
+}
+
+static int begin_file(struct output_file *f, struct skbox_error *err)
+{
+	int rc = open_fd(f, err);
+
+	f->good = f->headers = 0;
+	f->begun = false;
+	return rc ? rc : begin_writer(f, err);
 }
 
 static void *sync_and_close(void *arg)
@@ -238,7 +247,10 @@ int output_file_open(struct output_file **result, const struct output_file_optio
 		rc = rotate_open(&f->rotate, &options->rotate, err);
 	if (!rc && is_low(f, f->rotate.dir_fd, err))
 		rc = -ENOSPC;
-	return rc ? rc : begin_file(f, err);
+	if (rc)
+		return rc;
+	/* a pipe may be full: that is for the thread that writes to wait for */
+	return strcmp(options->rotate.path, "-") ? begin_file(f, err) : open_fd(f, err);
 }
 
 void output_file_close(struct output_file *f)
@@ -262,6 +274,9 @@ static int finish_file(struct output_file *f, const struct output_totals *totals
 {
 	int rc;
 
+	rc = begin_writer(f, err);
+	if (rc)
+		return rc;
 	ev_batch_clear(f->scratch);
 	output_end_rows(&f->end, totals, last, reason, f->scratch);
 	rc = f->scratch->failed ? error_set(err, -ENOMEM, 0, "out of memory")
@@ -380,7 +395,9 @@ int output_file_write(struct output_file *f, struct ev_batch *b, const struct ou
 	int rc;
 
 	set_split(f, b);
-	rc = learn(f, b, err);
+	rc = begin_writer(f, err);
+	if (!rc)
+		rc = learn(f, b, err);
 	if (!rc)
 		rc = limit && bound(b) > limit / PIECES ? write_pieces(f, b, totals, err)
 							: write_piece(f, b, totals, err);

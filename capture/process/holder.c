@@ -86,6 +86,11 @@ static void end_command(struct state *s, const struct message *m)
 		kill(s->setup->command, SIGTERM);
 }
 
+static void start(struct state *s, const struct message *m)
+{
+	cost_start(&s->cost, inventory_now_ns());
+}
+
 static void stop(struct state *s, const struct message *m)
 {
 	cost_stop(&s->cost, inventory_now_ns());
@@ -101,6 +106,7 @@ static const struct {
 } handlers[] = {
 	{MESSAGE_STACK_WANTED, send_stack},
 	{MESSAGE_END_COMMAND, end_command},
+	{MESSAGE_START, start},
 	{MESSAGE_STOP, stop},
 };
 
@@ -177,7 +183,7 @@ int holder_run(void *holder, int fd)
 	child_close(s.setup->not_ours, 2);
 	channel_open(&s.writer, fd);
 	read_symbols(&s);
-	rc = cost_init(&s.cost, s.setup->probes, inventory_now_ns());
+	rc = cost_init(&s.cost, s.setup->probes);
 	if (!rc)
 		rc = rights_keep(RIGHT(CAP_BPF) | (s.setup->command ? RIGHT(CAP_KILL) : 0));
 	if (rc) {

@@ -36,10 +36,10 @@ enum message_kind {
 	MESSAGE_END_COMMAND,  /* ask the command to end; nothing */
 
 	/* from the writer to the process of the sockets */
-	MESSAGE_START,  /* names, the first round; then rounds by the clock; nothing */
 	MESSAGE_LOOKUP, /* an event asks for its socket: struct sock_trigger (sock_lookup.h) */
 
 	/* from the writer to both */
+	MESSAGE_START, /* names, the first round, then rounds by the clock; behind it costs; nothing */
 	MESSAGE_STOP, /* detach (holder); the last round and names (sockets); nothing */
 };
 

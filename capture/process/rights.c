@@ -54,6 +54,25 @@ bool rights_have(int cap)
 	return !get_sets(v) && v[cap / 32].effective & UINT32_C(1) << cap % 32;
 }
 
+static int set_effective(uint64_t set)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct v[2] = {0};
+	int rc = get_sets(v);
+
+	for (int i = 0; i < 2; i++)
+		v[i].effective = v[i].permitted & (uint32_t)(set >> 32 * i);
+	return rc ? rc : syscall(SYS_capset, &head, v) ? -errno : 0;
+}
+
+/* Without CAP_SETPCAP they stay, which no_new_privs makes harmless. */
+static void drop_bounds(uint64_t keep)
+{
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (!(keep & RIGHT(cap)))
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
 int rights_keep(uint64_t keep)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -62,10 +81,7 @@ int rights_keep(uint64_t keep)
 
 	if (rc)
 		return rc;
-	/* without CAP_SETPCAP the bounding set stays, which no_new_privs makes harmless */
-	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (!(keep & RIGHT(cap)))
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	drop_bounds(keep);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	for (int i = 0; i < 2; i++) {
 		v[i].permitted &= (uint32_t)(keep >> 32 * i);
@@ -97,14 +113,14 @@ bool rights_user(uid_t *uid, gid_t *gid)
 	return !geteuid() && read_id("SUDO_UID", uid) && read_id("SUDO_GID", gid);
 }
 
-/* Whether that user could make files there. */
+/* Whether that user could make files there; 0: root without capabilities. */
 static bool may_write(int dir_fd, uid_t uid, gid_t gid)
 {
 	bool may = false;
 
-	if (!setegid(gid) && !seteuid(uid))
+	if (!setegid(gid) && !seteuid(uid) && !set_effective(0))
 		may = !faccessat(dir_fd, ".", W_OK | X_OK, AT_EACCESS);
-	if (seteuid(0) || setegid(0))
+	if (set_effective(UINT64_MAX) || seteuid(0) || setegid(0))
 		return false;
 	return may;
 }
@@ -134,23 +150,27 @@ static void confine(int dir_fd)
 
 int rights_leave(int dir_fd)
 {
+	bool makes = dir_fd >= 0, root = !geteuid();
+	uid_t uid = 0;
+	gid_t gid = 0;
+	bool user = rights_user(&uid, &gid) && uid;
 	uint64_t keep = 0;
-	uid_t uid;
-	gid_t gid;
-	int rc;
+	int rc = 0;
 
-	if (!rights_user(&uid, &gid)) {
-		/* where that is no user here (user namespaces) we stay who we are */
-		if (!geteuid() && dir_fd < 0)
-			become(NOBODY, NOBODY);
-	} else if (dir_fd >= 0 && !may_write(dir_fd, uid, gid)) {
-		keep = uid ? RIGHT(CAP_CHOWN) : 0;
-	} else {
-		rc = become(uid, gid);
-		if (rc)
-			return rc;
+	if (user && makes && !may_write(dir_fd, uid, gid)) {
+		keep = RIGHT(CAP_CHOWN);
+		user = false;
 	}
-	rc = rights_keep(keep);
+	if (root && !user && makes && !may_write(dir_fd, 0, 0))
+		keep |= RIGHT(CAP_DAC_OVERRIDE);
+	drop_bounds(keep);
+	if (user)
+		rc = become(uid, gid);
+	else if (root && !makes)
+		become(NOBODY,
+		       NOBODY); /* where that is no user (user namespaces) we stay who we are */
+	if (!rc)
+		rc = rights_keep(keep);
 	if (!rc)
 		confine(dir_fd);
 	return rc;

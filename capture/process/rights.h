@@ -28,10 +28,11 @@ bool rights_user(uid_t *uid, gid_t *gid);
 /*
  * Gives up everything, for the process that writes: becomes the user behind sudo, or nobody, and
  * keeps no capability. dir_fd: the directory that it makes files in, -1: it makes none. What it makes
- * must belong to whom it belonged before, so with a directory it stays root where there is no sudo,
- * and where the user behind sudo may not write there (then with CAP_CHOWN, to hand the files over).
- * Below that directory is all that it can reach, where the kernel has Landlock. To be called before
- * there are threads. 0 or a negative errno.
+ * must belong to whom it belonged before: with a directory it stays root where there is no sudo, and
+ * where the user behind sudo may not write there, then with CAP_CHOWN to hand the files over; and with
+ * CAP_DAC_OVERRIDE where root may not write there without. Below that directory is all that it can
+ * reach, where the kernel has Landlock (5.13). To be called before there are threads. 0 or a negative
+ * errno.
  */
 int rights_leave(int dir_fd);
 

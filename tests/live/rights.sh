@@ -1,0 +1,200 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The recorder's three processes: what each may do, what happens when one of them is killed, signals to
+# each of them, and what is said when a right is missing.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+for needed in "root [ $(id -u) = 0 ]" "netns unshare -n true" "bpf bpftool prog show"; do
+	${needed#* } >/dev/null 2>&1 || { echo "skip rights: needs ${needed%% *}" && exit 0; }
+done
+make -s --no-print-directory skbox skbox-capture build/tests/live/blast build/tests/live/rights_try || exit 1
+record=build/skbox-capture skbox=build/skbox blast=$PWD/build/tests/live/blast
+tx=skbox-rgt-$$-tx rx=skbox-rgt-$$-rx
+work=$(mktemp -d)
+chmod 755 "$work"
+file=$work/file.skbx
+children=()
+cleanup() {
+	[ ${#children[@]} = 0 ] || kill "${children[@]}" 2>/dev/null
+	ip netns del $tx 2>/dev/null
+	ip netns del $rx 2>/dev/null
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+verdict() { if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: $3"; fi; }
+equal() { # NAME GOT EXPECTED
+	[ "$2" = "$3" ]
+	verdict "$1" $? "got '$2', expected '$3'"
+}
+
+ip netns add $tx && ip netns add $rx || exit 1
+ip link add va netns $tx type veth peer name vb netns $rx || exit 1
+ip -n $tx addr add 10.79.0.1/24 dev va && ip -n $rx addr add 10.79.0.2/24 dev vb
+for ns in $tx $rx; do ip -n $ns link set lo up; done
+ip -n $tx link set va up && ip -n $rx link set vb up
+ip -n $tx neigh replace 10.79.0.2 lladdr "$(ip -n $rx -br link show vb | awk '{print $3}')" dev va
+ip netns exec $tx "$blast" 10.79.0.2 7901 1000000000 64 1 400 60 >/dev/null &
+children+=($!)
+
+# ---- the processes ----
+pids() { # WRITER: holder and sockets
+	holder=$(pgrep -P "$1" -x skbox-holder) sockets=$(pgrep -P "$1" -x skbox-sockets)
+}
+begin() { # OPTIONS...: starts a recording; sets writer, holder, sockets
+	$record --force -o "$file" --sockets 100ms "$@" 2>"$work/err" &
+	writer=$!
+	children+=($writer)
+	for _ in $(seq 100); do
+		! grep -q '^Seccomp:.*2' /proc/$writer/status 2>/dev/null || break
+		sleep 0.05
+	done
+	pids $writer
+	sleep 0.2
+}
+status() { awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/status"; }
+opened() { find "/proc/$1/fd" -type l -printf '%l\n' 2>/dev/null | grep -E 'bpf|perf_event' | sort -u | tr '\n' ' '; }
+gone() { # PID...: waits until they are
+	for _ in $(seq 100); do
+		ps -o stat= -p "$(tr ' ' , <<<"$*")" | grep -qv '^Z' || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+begin
+equal "the writer has no capability" "$(status $writer CapEff) $(status $writer CapPrm) $(status $writer CapBnd)" "0000000000000000 0000000000000000 0000000000000000"
+equal "it can get none" "$(status $writer NoNewPrivs)" 1
+equal "it is nobody" "$(status $writer Uid) $(status $writer Gid)" "65534 65534"
+if $record --version | grep -q '^libseccomp [0-9]'; then
+	equal "its system calls are limited" "$(status $writer Seccomp)" 2
+fi
+equal "it has nothing of BPF open" "$(opened $writer)" ""
+equal "the holder has CAP_BPF alone" "$(status $holder CapEff) $(status $holder NoNewPrivs)" "0000008000000000 1"
+verdict "it has what is attached" $(($(opened $holder | grep -c 'bpf_link\|perf_event') == 0)) "$(opened $holder)"
+# SYS_ADMIN, SYS_PTRACE, NET_ADMIN, DAC_READ_SEARCH
+equal "what enters namespaces has what that needs" "$(status $sockets CapEff) $(status $sockets NoNewPrivs)" "0000000000281004 1"
+equal "it has nothing of BPF open, either" "$(opened $sockets)" ""
+kill -INT $writer
+wait $writer
+equal "so a recording ends well" "$? $($skbox info "$file" | sed -n 's/^end *\([a-z]*\),.*/\1/p')" "0 signal"
+gone $holder $sockets
+verdict "all three are gone" $? "$(ps -o pid=,comm=,stat= -p $holder,$sockets)"
+begin -- sleep 1
+equal "with a command the holder may end it" "$(status $holder CapEff)" 0000008000000020
+wait $writer
+
+# ---- users ----
+mkdir "$work/theirs" "$work/root"
+chown 1234:1235 "$work/theirs"
+chmod 700 "$work/root" "$work/theirs"
+rotating() { # NAME DIRECTORY UID CAPABILITIES OWNER [VARIABLE...]
+	local name=$1 set=$2/$1 uid=$3 caps=$4 owner=$5
+	env "${@:6}" $record -o "$set" --rotate signal --keep 2 --no-sockets 2>"$work/err" &
+	writer=$!
+	until [ -s "$set.0" ]; do sleep 0.05; done
+	for n in 1 2; do
+		sleep 0.3
+		kill -USR1 $writer
+		until [ -s "$set.$n" ] || ! kill -0 $writer; do sleep 0.05; done
+	done
+	equal "$name: who writes" "$(status $writer Uid) $(status $writer CapEff)" "$uid 000000000000000$caps"
+	kill -INT $writer
+	wait $writer
+	equal "$name: files" "$? $(stat -c '%n %a %u:%g' "$set".* | sed 's,.*/,,' | tr '\n' ' ')" "0 $name.1 600 $owner $name.2 600 $owner "
+}
+rotating sudo "$work/theirs" 1234 0 1234:1235 SUDO_UID=1234 SUDO_GID=1235
+rotating sudo-elsewhere "$work/root" 0 1 1234:1235 SUDO_UID=1234 SUDO_GID=1235
+rotating root "$work/root" 0 0 0:0
+rotating root-elsewhere "$work/theirs" 0 2 0:0
+
+# ---- system calls ----
+build/tests/live/rights_try "$work/root" "$work"
+
+# ---- kill -9, each of them ----
+ids() { # the programs and links of the holder
+	cat /proc/$holder/fdinfo/* 2>/dev/null | awk '$1 == "prog_id:" || $1 == "link_id:" { sub("_id:", "", $1); print $1, $2 }' | sort -u
+}
+left() { # those of $held that the kernel still has
+	while read -r kind id; do
+		! bpftool "$kind" show id "$id" >/dev/null 2>&1 || echo "$kind $id"
+	done <<<"$held"
+}
+detached() { # NAME: nothing of this test is left
+	for _ in $(seq 100); do
+		[ -n "$(left)" ] || break
+		sleep 0.05
+	done
+	equal "$1 killed: nothing stays attached or loaded, of $(wc -l <<<"$held")" "$(left)" ""
+	gone $writer $holder $sockets
+	verdict "$1 killed: all processes end" $? "$(ps -o pid=,comm=,stat= -p "$writer,$holder,$sockets")"
+	$skbox verify "$file" >"$work/out" 2>&1
+	verdict "$1 killed: the file is whole" $? "$(tail -n 1 "$work/out")"
+}
+begin
+held=$(ids)
+verdict "the holder has programs and links" $(($(wc -l <<<"$held") < 4)) "$held"
+kill -9 $writer
+wait $writer 2>/dev/null
+detached "the writer"
+begin
+held=$(ids)
+kill -9 $holder
+wait $writer
+equal "the holder killed: the exit status and the message say so" "$? $(grep -c 'holds the probes ended' "$work/err")" "2 1"
+equal "the holder killed: the file says so" "$($skbox info "$file" | sed -n 's/^end *\([a-z]*\),.*/\1/p')" error
+verdict "the holder killed: what was before is there" $(($($skbox print --format single-line --probe net:net_dev_start_xmit "$file" | wc -l) < 50)) "too few events"
+detached "the holder"
+begin
+held=$(ids)
+kill -9 $sockets
+sleep 0.6
+kill -0 $writer
+verdict "the process of the sockets killed: recording goes on" $? "it ended"
+kill -INT $writer
+wait $writer
+equal "the process of the sockets killed: said on the terminal, and in the file" "$? $(grep -c 'without snapshots' "$work/err") $($skbox json "$file" | grep -c '"loss.kind":"sockets: no more snapshots"')" "0 1 1"
+detached "the process of the sockets"
+
+# ---- signals, whoever gets them ----
+for who in writer holder sockets; do
+	begin --rotate signal
+	kill -USR1 ${!who}
+	until [ -s "$file.1" ] || ! kill -0 $writer 2>/dev/null; do sleep 0.05; done
+	sleep 0.3
+	kill -TERM ${!who}
+	wait $writer
+	equal "SIGUSR1 and SIGTERM to the $who" "$? $(echo "$file".* | wc -w) $($skbox info "$file.1" | sed -n 's/^end *\([a-z]*\),.*/\1/p')" "0 2 signal"
+	rm -f "$file".*
+done
+begin --rotate signal
+kill -USR1 $holder $sockets $writer
+sleep 0.6
+kill -INT $holder $sockets $writer
+wait $writer
+equal "as a terminal sends them, to all: one new file" "$? $(echo "$file".* | wc -w)" "0 2"
+rm -f "$file".*
+
+# ---- nobody reads ----
+mkfifo "$work/fifo"
+sleep 60 <"$work/fifo" &
+children+=($!)
+$record -o - --no-sockets -p tp:net:net_dev_start_xmit -- ip netns exec $tx "$blast" 10.79.0.2 7902 200000 600 1 >"$work/fifo" 2>"$work/err" &
+writer=$!
+sleep 1
+start=$(date +%s%N)
+kill -INT $writer
+wait $writer
+status=$? took=$((($(date +%s%N) - start) / 1000000))
+verdict "-o - that nobody reads: the end does not wait for ever" $((took > 8000)) "$took ms"
+equal "-o - that nobody reads: exit status and message" "$status $(grep -c 'nobody reads' "$work/err")" "125 1"
+$record -o - --no-sockets -p tp:net:net_dev_start_xmit -- ip netns exec $tx "$blast" 10.79.0.2 7902 200000 600 1 >"$work/fifo" 2>"$work/err" &
+writer=$!
+sleep 1
+kill -INT $writer
+sleep 0.5
+start=$(date +%s%N)
+kill -INT $writer
+wait $writer
+took=$((($(date +%s%N) - start) / 1000000))
+verdict "-o - that nobody reads: a second signal ends it" $((took > 1500)) "$took ms"
