@@ -251,6 +251,12 @@ static __always_inline __u32 VARIANT(put_net)(struct record *r, struct sk_buff *
 	return has | VARIANT(put_ns)(r, net);
 }
 
+/* A packet that has neither device nor socket yet (tcp_retransmit_skb): its socket is an argument. */
+static __always_inline __u32 VARIANT(put_sock_ns)(struct record *r, struct sock *sk)
+{
+	return sk ? VARIANT(put_ns)(r, READ(sk, __sk_common.skc_net.net)) : 0;
+}
+
 static __always_inline __u32 VARIANT(put_drop)(struct record *r, __u64 *ctx,
 					       const struct saved *saved)
 {
@@ -410,6 +416,8 @@ static __always_inline int VARIANT(record_skb)(__u64 *ctx, const struct saved *s
 		has |= RECORD_PACKET | (l.protocol ? RECORD_L3 : 0);
 	has = FORGET(r->has, has | VARIANT(put_vlan)(r, skb));
 	has = FORGET(r->has, has | VARIANT(put_net)(r, skb));
+	if (config.sk >= 0 && !(has & RECORD_NETNS))
+		has |= VARIANT(put_sock_ns)(r, (void *)arg_of(ctx, saved, ARG_SK, config.sk));
 	has = FORGET(r->has, has | VARIANT(put_shinfo)(r, skb, head));
 	has |= VARIANT(put_drop)(r, ctx, saved);
 	has |= VARIANT(put_extra)(r, ctx, saved, skb);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture/file/inventory.h"
+#include "capture/trigger.h"
 #include "cli/terminal.h"
 
 enum {
@@ -82,6 +83,19 @@ static bool has_enough(const struct recorder *r)
 	return r->config->count && r->events >= r->config->count;
 }
 
+/* A full snapshot of the socket, near the event. */
+static void look_up_socket(struct recorder *r, const struct record *rec)
+{
+	struct sock_trigger t;
+
+	if (!trigger_make(rec, &r->convert.probes[rec->probe].place, r->retransmits[rec->probe],
+			  &t))
+		return;
+	if (sock_gate_pass(&r->gate, &t) &&
+	    channel_try(&r->sockets.channel, MESSAGE_LOOKUP, &t, sizeof(t)))
+		r->gate.suppressed++; /* that process is behind: it makes a round */
+}
+
 static bool take_record(void *ctx, const struct record *rec)
 {
 	struct recorder *r = ctx;
@@ -92,6 +106,8 @@ static bool take_record(void *ctx, const struct record *rec)
 		r->rings.broken++;
 		return true;
 	}
+	if (r->gate.rate)
+		look_up_socket(r, rec);
 	if (!r->batch_since)
 		r->batch_since = rec->time;
 	r->probes->v[rec->probe].recorded++;
@@ -152,6 +168,25 @@ static void add_probe_losses(struct recorder *r, uint32_t id, uint64_t now)
 	}
 }
 
+/* Events whose socket was not looked up: no loss, and yet not there. */
+static void add_held_back(struct recorder *r, uint64_t now)
+{
+	struct ev_common *common;
+	struct ev_sockstat *row;
+
+	if (r->gate.again == r->told_again && r->gate.suppressed == r->told_suppressed)
+		return;
+	ev_batch_begin(r->batch);
+	common = EV_ADD(r->batch, common);
+	EV_SET(common, common, timestamp, now);
+	row = EV_ADD(r->batch, sockstat);
+	EV_SET(row, sockstat, from, r->loss_since);
+	EV_SET(row, sockstat, again, r->gate.again - r->told_again);
+	EV_SET(row, sockstat, suppressed, r->gate.suppressed - r->told_suppressed);
+	r->told_again = r->gate.again;
+	r->told_suppressed = r->gate.suppressed;
+}
+
 static void add_losses(struct recorder *r, uint64_t now)
 {
 	if (!recorder_want_batch(r))
@@ -160,6 +195,7 @@ static void add_losses(struct recorder *r, uint64_t now)
 	for (uint32_t id = 0; id < r->probes->n; id++)
 		if (!r->probes->v[id].internal)
 			add_probe_losses(r, id, now);
+	add_held_back(r, now);
 	if (r->batch->n && !r->batch_since)
 		r->batch_since = now;
 	r->loss_since = now;
@@ -216,6 +252,7 @@ static void describe_probe(struct recorder *r, uint32_t id)
 	struct convert_probe *c = convert_set_probe(&r->convert, id, p->symbol, p->type);
 
 	c->place = p->place;
+	r->retransmits[id] = trigger_is_retransmit(p->symbol);
 	c->ret_bytes = (uint8_t)p->args.ret_bytes;
 	c->ret_signed = p->args.ret_signed;
 }
@@ -248,9 +285,11 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 	r->skipped = calloc(p->n, sizeof(*r->skipped));
 	r->totals = calloc(p->n, sizeof(*r->totals));
 	r->counts = calloc(p->n, sizeof(*r->counts));
+	r->retransmits = calloc(p->n, sizeof(*r->retransmits));
 	r->rows = rows_new();
+	sock_gate_init(&r->gate, r->config->no_sockets ? 0 : (uint32_t)r->config->socket_lookups);
 	if (!r->counters || !r->skipped || !r->totals || !r->counts || !r->rows ||
-	    !convert_init(&r->convert, (uint32_t)p->n, &r->drops))
+	    !r->retransmits || !convert_init(&r->convert, (uint32_t)p->n, &r->drops))
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	for (uint32_t i = 0; i < p->n; i++)
 		if (!p->v[i].internal)
@@ -291,6 +330,7 @@ void recorder_fini(struct recorder *r)
 	free(r->skipped);
 	free(r->totals);
 	free(r->counts);
+	free(r->retransmits);
 	memset(r, 0, sizeof(*r));
 }
 

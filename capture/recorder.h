@@ -19,6 +19,7 @@
 #include "capture/process/child.h"
 #include "capture/process/rows.h"
 #include "capture/ring.h"
+#include "capture/sock/sock_lookup.h"
 #include "capture/stack.h"
 
 struct recorder {
@@ -46,6 +47,10 @@ struct recorder {
 
 	uint32_t stack_asked; /* the number that the holder was asked for last */
 	bool stack_late;      /* its answer did not come in time */
+
+	struct sock_gate gate;                /* events that ask for their socket */
+	bool *retransmits;                    /* by probe: its events do */
+	uint64_t told_again, told_suppressed; /* of the gate's counts: as of the last row */
 
 	struct rows *rows; /* of the other processes */
 	uint64_t socket_rows;

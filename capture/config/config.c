@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "bpf/event.h"
+#include "capture/sock/sock_lookup.h"
 #include "capture/process/sandbox.h"
 #include "cli/terminal.h"
 
@@ -67,6 +68,10 @@ static const struct option_row rows[] = {
 	OPTION(TIME, config, sockets_ns, "sockets", 0, "PERIOD",
 	       "snapshots of TCP sockets each PERIOD, beside those at start and end",
 	       .min = 1000000),
+	OPTION(NUMBER, config, socket_lookups, "socket-lookups", 0, "N",
+	       "snapshots a second of sockets whose packets are dropped or sent again, with "
+	       "--collect sock (default 500; 0: none)",
+	       .max = SOCK_GATE_RATE_MAX),
 	OPTION(FLAG, config, no_sockets, "no-sockets", 0, NULL, "no snapshots at all"),
 	OPTION(LIST, config, netns, "netns", 0, "NAME|PID|all",
 	       "a namespace whose sockets are recorded; may be repeated (default: ours)"),
@@ -138,6 +143,7 @@ enum { HOME_BYTES = 600 };
 static void set_defaults(struct config *c)
 {
 	c->snaplen = SNAPLEN_DEFAULT;
+	c->socket_lookups = SOCK_GATE_RATE;
 	c->buffer = c->min_free = UINT64_C(64) << 20;
 }
 

@@ -21,7 +21,7 @@ struct config {
 	const char *out; /* NULL: events are printed */
 	const char *list_probes;
 	const char *packet_filter, *meta_filter; /* NULL: none */
-	uint64_t snaplen, buffer, count, duration_ns, sockets_ns;
+	uint64_t snaplen, buffer, count, duration_ns, sockets_ns, socket_lookups;
 	bool compat, force, print, no_sockets, stack;
 	bool check, json;   /* --check, and its output */
 	bool sock, ct, nft; /* of --collect */
