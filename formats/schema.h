@@ -43,7 +43,15 @@ enum schema_base {
 	SCHEMA_TIME,
 	SCHEMA_FLAG
 };
-enum schema_pred { SCHEMA_PRED_NONE, SCHEMA_PRED_PREV, SCHEMA_PRED_GROUP };
+enum schema_pred {
+	SCHEMA_PRED_NONE,
+	SCHEMA_PRED_PREV,
+	SCHEMA_PRED_GROUP,
+	SCHEMA_PRED_TIME,
+	SCHEMA_PRED_FLOW,
+	SCHEMA_PRED_SIZE,
+	SCHEMA_PRED_TASK
+};
 
 struct schema_field {
 	uint8_t section; /* enum ev_section */

@@ -39,44 +39,117 @@ def unzigzag(v):
     return (v >> 1 ^ -(v & 1)) % (1 << 64)
 
 
+def zigzag(v):
+    return (v << 1) % (1 << 64) ^ (v >> 63) * ((1 << 64) - 1)
+
+
 def layout(c, kind, n):
     if kind == 0:
         return [c.varint()] * n
     if kind == 1:
         return [c.varint() for _ in range(n)]
+    if kind == 7:
+        return shifted(c, n)
     width, there = c.byte(), [1] * n
     if kind == 3:
         bits = c.take((n + 7) // 8)
         there = [bits[i // 8] >> i % 8 & 1 for i in range(n)]
-    planes = [c.take(sum(there)) for _ in range(width)]
-    values = (sum(p[i] << 8 * k for k, p in enumerate(planes)) for i in range(sum(there)))
+    values = iter(planes(c, width, sum(there)))
     return [next(values) if t else 0 for t in there]
 
 
-def predicted(prediction, diffs, groups, times, base):
-    out, last, first = [], {}, base
-    for i, diff in enumerate(diffs):
-        g = groups[i] if groups else 0
+def planes(c, width, n):
+    assert width <= 8
+    rows = [c.take(n) for _ in range(width)]
+    return [sum(p[i] << 8 * k for k, p in enumerate(rows)) for i in range(n)]
+
+
+def shifted(c, n):
+    how, zeros, width = c.take(3)
+    low = how & 7
+    bits = int.from_bytes(c.take((n * low + 7) // 8), "little")
+    assert how < 32 and zeros < 64
+    values = [v << low | bits >> i * low & (1 << low) - 1 for i, v in enumerate(planes(c, width, n))]
+    if how & 8:
+        values = [v << 1 | how >> 4 for v in values]
+    return [zigzag((unzigzag(v) << zeros) % (1 << 64)) for v in values]
+
+
+class Events:
+    """What predictions look at: for each event of a block."""
+
+    def __init__(self, n):
+        self.groups, self.times, self.packets = [0] * n, [0] * n, None
+        self.flows = self.lengths = self.tasks = None
+
+    def has_packets(self, values, flows, lengths):
+        last, newest, self.packets = {}, -1, []
+        for g, v in zip(self.groups, values):
+            newest += v == 1
+            assert v < newest + 3 and newest < len(flows)
+            last[g] = newest - max(v - 2, 0) if v else last.get(g)
+            self.packets.append(last[g])
+        self.flows = [p if p is None else flows[p] for p in self.packets]
+        self.lengths = [0 if p is None else lengths[p] for p in self.packets]
+
+
+def predicted(prediction, diffs, rows, events, base):
+    """rows: the event of each."""
+    out, last, alike, first = [], {}, {}, base
+    for row, diff in zip(rows, diffs):
+        g = 0 if not events else events.tasks[row] if prediction == 6 else events.groups[row]
+        key = None
         if prediction < 2:
             before = 0 if prediction == 0 else out[-1] if out else base
+        elif g in last:
+            before = last[g]
         else:
-            before = last.get(g, times[i] if prediction == 3 else first)
+            before = events.times[row] if events and prediction == 3 else first
+            if prediction == 4 and events and events.flows:
+                key = events.flows[row]
+                before = alike.get(key, first)
+            elif prediction == 5 and events and events.lengths:
+                key = min(events.lengths[row], 4095)
+                before = alike.get(key, events.lengths[row])
         value = (before + unzigzag(diff)) % (1 << 64)
         if g not in last:
             first = value
+            if key is not None:
+                alike[key] = value
         last[g] = value
         out.append(value)
     return out
 
 
-def column(c, n, groups=None, times=None, base=0):
-    head, distinct = c.byte(), None
+def split(c, rows, events, by_flow):
+    """Layouts 5 and 6: the rows by kind, each kind in a layout of its own."""
+    kinds, groups, flows = [], set(), set()
+    for row in rows:
+        g, f = events.groups[row], events.flows[row] if by_flow else 0
+        kinds.append(2 if g in groups else 1 if not by_flow or f in flows else 0)
+        if g not in groups and f is not None:
+            flows.add(f)
+        groups.add(g)
+    parts = [iter(layout(c, inner(c), kinds.count(k))) if by_flow or k else () for k in range(3)]
+    return [next(parts[k]) for k in kinds]
+
+
+def inner(c):
+    kind = c.byte()
+    assert kind in (0, 1, 2, 3, 7)
+    return kind
+
+
+def column(c, n, rows=None, events=None, base=0):
+    head, distinct, rows = c.byte(), None, range(n) if rows is None else rows
     if head == 4:
         count, head = c.varint(), c.byte()
         assert 1 <= count <= n and head >> 4 == 1
-        distinct = predicted(1, layout(c, head & 15, count), None, None, 0)
+        distinct = predicted(1, layout(c, head & 15, count), range(count), None, 0)
         head, base = c.byte(), 0
-    values = predicted(head >> 4, layout(c, head & 15, n), groups, times, base)
+    kind = head & 15
+    diffs = split(c, rows, events, kind == 6) if kind in (5, 6) else layout(c, kind, n)
+    values = predicted(head >> 4, diffs, rows, events, base)
     return [distinct[v] for v in values] if distinct else values
 
 
@@ -92,28 +165,40 @@ def few_packets(c, lengths, usual):
 
 
 def packets(c, usual):
+    """The packets, and the flow of each (or nothing)."""
     count = c.varint()
-    lengths, h = column(c, count), c.varint()
-    if h == 255:
-        return few_packets(c, lengths, usual)
-    kinds = h == 254
-    h = c.varint() if kinds else h
-    out = [bytearray(n) for n in lengths]
+    lengths, how = column(c, count), c.varint()
+    if how == 255:
+        return few_packets(c, lengths, usual), []
+    kinds = how in (253, 254)
+    h = c.varint() if kinds else how
+    out, same, newest = [bytearray(n) for n in lengths], [], {}
+    for i, n in enumerate(lengths):
+        same.append(newest.get(min(n, 4095)))
+        newest[min(n, 4095)] = i
     refs = column(c, count) if h else []
+    flows = refs if how == 253 else []
+    if flows:
+        last, refs = {}, []
+        for i, f in enumerate(flows):
+            assert f <= len(last)
+            refs.append(i - last.get(f, i))
+            last[f] = i
     for k in range(h if kinds else 0):
         for i in range(count):
             if not refs[i] and k < lengths[i]:
                 out[i][k] = c.byte()
     for k in range(h):
         kind = c.byte() if kinds else 1
+        assert kind < 4 + (how == 253)
         for i in range(count):
             if k < lengths[i] and (refs[i] or not kinds):
-                held = i - 1 if kind == 2 else i - refs[i]
-                before = out[held][k] if refs[i] and kind < 3 and k < lengths[held] else 0
-                out[i][k] = before + (c.byte() if kind else 0) & 255
+                held = [i - refs[i], i - refs[i], i - 1, None, same[i]][kind]
+                known = refs[i] and held is not None and k < lengths[held]
+                out[i][k] = (out[held][k] if known else 0) + (c.byte() if kind else 0) & 255
     for i, n in enumerate(lengths):
         out[i][h:] = c.take(max(0, n - h))
-    return [bytes(p) for p in out]
+    return [bytes(p) for p in out], flows
 
 
 def strings_and_shapes(c):
@@ -205,26 +290,34 @@ class File:
             number = c.varint()
             assert (number == 2 or columns) and number not in columns
             columns[number] = Cursor(c.take(c.varint()))
-        events = [shapes[s] for s in column(columns[2], n)]
-        groups, newest = [0] * n, -1
+        events, known = [shapes[s] for s in column(columns[2], n)], Events(n)
+        newest = -1
         for i, g in enumerate(column(columns[1], n) if 1 in columns else []):
             newest += g == 1
-            groups[i] = newest if g == 1 else newest - (g - 2) if g else groups[i - 1]
-        blobs = packets(columns[3], key[2].get(3, b"")) if 3 in columns else []
-        out, times = [{self.names[s]: {} for s in sorted(e)} for e in events], [0] * n
+            known.groups[i] = newest if g == 1 else newest - (g - 2) if g else known.groups[i - 1]
+        blobs, flows = packets(columns[3], key[2].get(3, b"")) if 3 in columns else ([], [])
+        if 4 in columns:
+            known.has_packets(column(columns[4], n), flows, [len(b) for b in blobs])
+        out = [{self.names[s]: {} for s in sorted(e)} for e in events]
+        cpus, threads = [0] * n, [0] * n
         for field in sorted(self.fields):
             kind, base, name = self.fields[field]
             rows = [i for i, e in enumerate(events) if e.get(field >> 6, 0) >> (field & 63) & 1]
             usual = 0 if kind == LIST else first if field == 64 else key[2].get(field, 0)
             values = [usual] * len(rows)
+            if field == (7 << 6 | 2) and known.packets:
+                assert field not in columns
+                values = [known.packets[i] for i in rows]
             if field in columns:
                 c = columns[field]
-                values = column(c, len(rows), [groups[i] for i in rows], [times[i] for i in rows], usual)
+                known.tasks = list(zip(cpus, threads))
+                values = column(c, len(rows), rows, known, usual)
                 items = iter(column(c, sum(values)) if kind == LIST else ())
                 values = [[next(items) for _ in range(v)] for v in values] if kind == LIST else values
                 assert not c.left()
             for i, v in zip(rows, values):
-                times[i] = v if field == 64 else times[i]
+                for number, of in ((64, known.times), (65, cpus), (67, threads)):
+                    of[i] = v if field == number else of[i]
                 if kind == LIST:
                     v = [as_json(strings[s], base) for s in v]
                 elif kind in (STR, BYTES):

@@ -157,13 +157,14 @@ void block_coder_free(struct block_coder *c)
 	block_dict_free(c->local);
 	free(c->values);
 	free(c->times);
-	free(c->row_times);
-	free(c->field_times);
 	free(c->shape_of);
 	free(c->group_of);
-	free(c->rows);
-	free(c->row_groups);
-	free(c->field_groups);
+	free(c->flow_of);
+	free(c->size_of);
+	free(c->task_of);
+	free(c->packet_of);
+	free(c->row_events);
+	free(c->events_of);
 	buf_free(&c->columns.buf);
 	buf_free(&c->column);
 	buf_free(&c->head.buf);
@@ -171,8 +172,8 @@ void block_coder_free(struct block_coder *c)
 	free(c->blob_map);
 	free(c->local_strings);
 	free(c->local_blobs);
-	free(c->group_keys);
-	free(c->group_ids);
+	free(c->keys);
+	free(c->key_slots);
 	free(c->shape_slots);
 	free(c);
 }
@@ -186,15 +187,16 @@ int block_coder_reserve(struct block_coder *c, uint32_t events)
 	} arrays[] = {
 		{&c->values, sizeof(*c->values)},
 		{&c->times, sizeof(*c->times)},
-		{&c->row_times, sizeof(*c->row_times)},
-		{&c->field_times, sizeof(*c->field_times)},
 		{&c->shape_of, sizeof(*c->shape_of)},
 		{&c->group_of, sizeof(*c->group_of)},
-		{&c->rows, sizeof(*c->rows)},
-		{&c->row_groups, sizeof(*c->row_groups)},
-		{&c->field_groups, sizeof(*c->field_groups)},
-		{&c->group_keys, sizeof(*c->group_keys)},
-		{&c->group_ids, 2 * sizeof(*c->group_ids)},
+		{&c->flow_of, sizeof(*c->flow_of)},
+		{&c->size_of, sizeof(*c->size_of)},
+		{&c->task_of, sizeof(*c->task_of)},
+		{&c->packet_of, sizeof(*c->packet_of)},
+		{&c->row_events, sizeof(*c->row_events)},
+		{&c->events_of, sizeof(*c->events_of)},
+		{&c->keys, sizeof(*c->keys)},
+		{&c->key_slots, 4 * sizeof(*c->key_slots)},
 	};
 
 	while (room < events)
@@ -210,7 +212,8 @@ int block_coder_reserve(struct block_coder *c, uint32_t events)
 			return -ENOMEM;
 		*p = new;
 	}
+	if (column_scratch_reserve(&c->scratch, room, room))
+		return -ENOMEM;
 	c->room = room;
-	c->group_slots = 2 * room;
-	return column_scratch_reserve(&c->scratch, room, room);
+	return 0;
 }

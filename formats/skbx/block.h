@@ -16,7 +16,7 @@
 
 /* Limits that a reader enforces before it allocates. */
 enum {
-	BLOCK_EVENTS_MAX = 8192,
+	BLOCK_EVENTS_MAX = 16384,
 	BLOCK_RAW_MAX = 16 << 20, /* bytes, decompressed: a block is cut at about 1 MiB */
 	BLOCK_STRINGS_MAX = 65536,
 	BLOCK_LIST_ITEMS_MAX = 262144, /* of all rows of a field: 32 frames an event */

@@ -104,6 +104,7 @@ struct decoding {
 	uint64_t somewhere[EV_SECTIONS];  /* fields that a row has */
 	uint64_t everywhere[EV_SECTIONS]; /* fields that all rows have */
 	uint32_t n;
+	uint64_t *unknown;
 	struct skbox_error *err;
 };
 
@@ -179,22 +180,22 @@ static int make_rows(struct decoding *d)
 static int get_groups(struct decoding *d, struct cursor *col)
 {
 	struct block_coder *c = d->c;
-	uint32_t before = 0;
+	uint32_t before = 0, n = 0;
 
-	c->n_groups = 0;
 	if (column_get(col, c->values, &(struct column_rows){.n = d->n}, &c->scratch))
 		return bad(d->err, "column of groups is invalid");
 	for (uint32_t i = 0; i < d->n; i++) {
 		uint64_t v = c->values[i];
 
 		if (v == 1)
-			before = c->n_groups++;
-		else if (v && v - 2 < c->n_groups)
-			before = c->n_groups - 1 - (uint32_t)(v - 2);
+			before = n++;
+		else if (v && v - 2 < n)
+			before = n - 1 - (uint32_t)(v - 2);
 		else if (v || !i)
 			return bad(d->err, "group that does not exist");
 		c->group_of[i] = before;
 	}
+	c->events.n_groups = n;
 	return 0;
 }
 
@@ -208,8 +209,31 @@ static int get_packets(struct decoding *d, struct cursor *col)
 			      : 0;
 }
 
-/* Groups and times of the rows that have the field; their count. */
-static uint32_t field_rows(struct decoding *d, const struct schema_field *f, struct column_rows *r)
+static int get_packet_of(struct decoding *d, struct cursor *col)
+{
+	struct block_coder *c = d->c;
+
+	if (!c->packets.n_flows ||
+	    column_get(col, c->values, &(struct column_rows){.n = d->n}, &c->scratch) ||
+	    block_get_packet_of(c, c->values, d->n, d->b->blobs.n))
+		return bad(d->err, "column of the events' packets is invalid");
+	block_find_flows(c, d->b->blobs.v, NULL, d->n);
+	return 0;
+}
+
+/* The columns that are no field. */
+static int get_special(struct decoding *d, uint64_t id, struct cursor *col)
+{
+	switch (id) {
+	case COLUMN_GROUPS: return get_groups(d, col);
+	case COLUMN_BLOBS: return get_packets(d, col);
+	case COLUMN_PACKET_OF: return get_packet_of(d, col);
+	default: ++*d->unknown; return 0;
+	}
+}
+
+/* The rows that have the field. */
+static struct column_rows field_rows(struct decoding *d, const struct schema_field *f)
 {
 	struct block_coder *c = d->c;
 	const struct ev_rows *rows = &d->b->sec[f->section];
@@ -217,22 +241,13 @@ static uint32_t field_rows(struct decoding *d, const struct schema_field *f, str
 	uint64_t bit = UINT64_C(1) << f->bit;
 	uint32_t n = 0, row = 0;
 
-	if (rows->n == d->n && d->everywhere[f->section] & bit) {
-		r->groups = c->group_of;
-		r->times = c->times;
-		return d->n;
-	}
-	for (uint32_t i = 0; i < d->n; i++) {
-		if (!(d->b->mask[i] >> f->section & 1))
-			continue;
-		if (*(const uint64_t *)(rows->p + row++ * size) & bit) {
-			c->field_groups[n] = c->group_of[i];
-			c->field_times[n++] = c->times[i];
-		}
-	}
-	r->groups = c->field_groups;
-	r->times = c->field_times;
-	return n;
+	if (rows->n == d->n && d->everywhere[f->section] & bit)
+		return (struct column_rows){.n = d->n, .of = &c->events};
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->b->mask[i] >> f->section & 1 &&
+		    *(const uint64_t *)(rows->p + row++ * size) & bit)
+			c->events_of[n++] = i;
+	return (struct column_rows){.n = n, .of = &c->events, .events = c->events_of};
 }
 
 /* String `id` of the block, in memory of the batch. */
@@ -337,44 +352,39 @@ static int spread(struct decoding *d, const struct schema_field *f, const uint64
 	return ret;
 }
 
+/* The value of all rows of a field without a column. */
+static void get_left_out(struct decoding *d, const struct schema_field *f,
+			 const struct column_rows *r)
+{
+	uint64_t *v = d->c->values;
+
+	for (uint32_t i = 0; i < r->n; i++)
+		v[i] = r->base;
+	if (!block_is_packet(f) || !d->c->events.flows)
+		return;
+	for (uint32_t i = 0; i < r->n; i++) /* one below none is no packet either */
+		v[i] = (uint64_t)d->c->packet_of[r->events ? r->events[i] : i] - 1;
+}
+
 static int get_field(struct decoding *d, const struct schema_field *f, struct cursor *col)
 {
 	struct block_coder *c = d->c;
-	uint64_t *base = d->key ? (uint64_t *)d->key->base[f->section] : NULL;
-	struct column_rows r = {.n_groups = c->n_groups, .base = base ? base[f->bit] : 0};
-	bool is_time = f->section == EV_common && f->bit == EVI_common_timestamp;
+	struct column_rows r = field_rows(d, f);
 	struct ev_str *items = NULL;
 	int ret = 0;
 
-	r.n = field_rows(d, f, &r);
-	if (is_time)
+	if (f->section == EV_common && f->bit == EVI_common_timestamp)
 		r.base = d->time_base;
-	if (f->type == SCHEMA_LIST)
-		r.base = 0;
-	if (!col) /* left out: all rows have the usual value */
-		for (uint32_t i = 0; i < r.n; i++)
-			c->values[i] = r.base;
+	else if (d->key && f->type != SCHEMA_LIST)
+		r.base = d->key->base[f->section][f->bit];
+	if (!col)
+		get_left_out(d, f, &r);
 	else if (column_get(col, c->values, &r, &c->scratch))
 		return error_set(d->err, -EPROTO, 0, "column %s is invalid", f->name);
 	if (f->type == SCHEMA_LIST)
 		ret = col ? get_items(d, col, c->values, r.n, &items)
 			  : bad(d->err, "list without a column");
-	if (!ret)
-		ret = spread(d, f, c->values, r.n, items);
-	if (is_time && !ret) {
-		const uint64_t *v = c->values;
-		uint32_t row = 0;
-
-		for (uint32_t i = 0; i < d->n; i++) {
-			const struct ev_common *common = (const struct ev_common *)d->b->sec[0].p;
-
-			c->times[i] = 0;
-			if (d->b->mask[i] & EV_SECTION_BIT(common) &&
-			    EV_HAS(&common[row++], common, timestamp))
-				c->times[i] = *v++;
-		}
-	}
-	return ret;
+	return ret ? ret : spread(d, f, c->values, r.n, items);
 }
 
 /* The columns that were left out, for all their rows have the usual value. */
@@ -402,9 +412,31 @@ static int get_usual(struct decoding *d, uint64_t *missing_of, int only_section)
 	return 0;
 }
 
-static int get_columns(struct decoding *d, struct cursor *in, uint64_t *unknown)
+/* Times and tasks are what others are predicted from. */
+static int get_common(struct decoding *d)
 {
-	bool timed = false, fields = false, seen[COLUMNS_END] = {false};
+	const struct ev_common *row = (const struct ev_common *)d->b->sec[EV_common].p;
+	const uint64_t needed =
+		EV_BIT(common, timestamp) | EV_BIT(common, smp_id) | EV_BIT(common, tgid);
+	uint64_t missing[EV_SECTIONS] = {0};
+	int ret;
+
+	missing[EV_common] = d->somewhere[EV_common] & ~d->seen[EV_common] & needed;
+	ret = get_usual(d, missing, EV_common);
+	d->seen[EV_common] |= needed;
+	if (ret)
+		return ret;
+	block_find_tasks(d->c, row, d->b->mask, d->n);
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->b->mask[i] & EV_SECTION_BIT(common))
+			d->c->times[i] = row++->timestamp;
+	return 0;
+}
+
+static int get_columns(struct decoding *d, struct cursor *in)
+{
+	const uint64_t behind = EV_BIT(common, tgid); /* the last of the fields of get_common() */
+	bool common = false, fields = false, seen[COLUMNS_END] = {false};
 	int ret = 0;
 
 	while (cursor_left(in) && !ret) {
@@ -417,34 +449,29 @@ static int get_columns(struct decoding *d, struct cursor *in, uint64_t *unknown)
 		if (!p || in->is_short)
 			return bad(d->err, "column goes past the end of the block");
 		if (id < COLUMNS_END) {
-			if (seen[id] || id == COLUMN_SHAPES || fields)
+			if (seen[id] || id == COLUMN_SHAPES || fields ||
+			    (id == COLUMN_GROUPS && seen[COLUMN_PACKET_OF]))
 				return bad(d->err, "a column comes twice, or too late");
 			seen[id] = true;
 		}
-		if (id == COLUMN_GROUPS || id == COLUMN_BLOBS) {
-			ret = id == COLUMN_GROUPS ? get_groups(d, &col) : get_packets(d, &col);
+		if (id < 64) {
+			ret = get_special(d, id, &col);
 			continue;
 		}
-		fields |= id >= 64;
+		fields = true;
 		if (s >= 0)
 			f = schema_field_of((enum ev_section)s, (unsigned int)(id & 63) + 1);
 		if (!f) {
-			++*unknown;
+			++*d->unknown;
 			continue;
 		}
 		if (!(d->sections >> s & 1))
 			continue;
 		if (d->seen[s] >> f->bit & 1)
 			return error_set(d->err, -EPROTO, 0, "column %s comes twice", f->name);
-		if (!timed && s != EV_common) {
-			/* times are what others are predicted from */
-			uint64_t missing[EV_SECTIONS] = {0};
-
-			timed = true;
-			missing[EV_common] = d->somewhere[EV_common] & ~d->seen[EV_common] &
-					     EV_BIT(common, timestamp);
-			ret = get_usual(d, missing, EV_common);
-			d->seen[EV_common] |= EV_BIT(common, timestamp);
+		if (!common && (s != EV_common || UINT64_C(1) << f->bit > behind)) {
+			common = true;
+			ret = get_common(d);
 			if (ret)
 				break;
 		}
@@ -464,6 +491,7 @@ int block_decode(struct block_coder *c, struct ev_batch *batch, const void *p, s
 			     .key = key,
 			     .time_base = time_base,
 			     .err = err,
+			     .unknown = unknown,
 			     .sections = sections | EV_SECTION_BIT(common)};
 	uint64_t n, id, size, missing[EV_SECTIONS];
 	int ret;
@@ -491,15 +519,13 @@ int block_decode(struct block_coder *c, struct ev_batch *batch, const void *p, s
 	col = cursor_init(cursor_take(&in, size), size);
 	if (column_get(&col, c->values, &(struct column_rows){.n = d.n}, &c->scratch))
 		return bad(err, "column of shapes is invalid");
-	for (uint32_t i = 0; i < d.n; i++) {
+	for (uint32_t i = 0; i < d.n; i++)
 		c->shape_of[i] = c->values[i] < UINT32_MAX ? (uint32_t)c->values[i] : UINT32_MAX;
-		c->group_of[i] = 0;
-		c->times[i] = 0;
-	}
-	c->n_groups = 1;
+	block_events_clear(c, d.n);
+	c->packets.n_flows = 0;
 	ret = make_rows(&d);
 	if (!ret)
-		ret = get_columns(&d, &in, unknown);
+		ret = get_columns(&d, &in);
 	for (int s = 0; s < EV_SECTIONS; s++)
 		missing[s] = d.somewhere[s] & ~d.seen[s];
 	if (!ret)

@@ -37,13 +37,14 @@ static uint64_t string_id(struct block_coder *c, const struct ev_batch *b,
 	return *at - 1;
 }
 
-static uint64_t blob_id(struct block_coder *c, uint32_t id)
+/* From 1 on. */
+static uint32_t blob_number(struct block_coder *c, uint32_t id)
 {
 	if (!c->blob_map[id]) {
 		c->local_blobs[c->n_local_blobs++] = id;
 		c->blob_map[id] = c->n_local_blobs;
 	}
-	return c->blob_map[id] - 1;
+	return c->blob_map[id];
 }
 
 static int map_reserve(uint32_t **map, uint32_t **list, uint32_t *room, uint32_t n)
@@ -168,36 +169,31 @@ static int encode_shapes(struct block_coder *c, const struct ev_walk *walk, uint
 
 /*
  * Journeys and sockets: events of one group predict each other. Groups are found by a hash of what
- * tells them apart; two that collide only predict worse.
+ * tells them apart; two that collide only predict worse. Their numbers become c->values.
  */
-static void encode_groups(struct block_coder *c, const struct ev_walk *walk, uint32_t n)
+static void find_groups(struct block_coder *c, const struct ev_walk *walk, uint32_t n)
 {
 	struct ev_walk w = *walk;
 	struct ev ev = {0};
 	uint32_t before = 0;
+	bool seen;
 
-	memset(c->group_ids, 0, c->group_slots * sizeof(*c->group_ids));
-	c->n_groups = 0;
+	block_keys_clear(c, n);
+	c->events.n_groups = 0;
 	for (uint32_t i = 0; i < n && ev_next(&w, &ev); i++) {
 		uint64_t hash = 1;
-		uint32_t at, g;
+		uint32_t g;
 
 		if (ev.skb_tracking)
 			hash = mix(mix(2, ev.skb_tracking->timestamp), ev.skb_tracking->orig_head);
 		else if (ev.diag)
 			hash = mix(3, ev.diag->cookie);
-		for (at = (uint32_t)hash;
-		     (g = c->group_ids[at & (c->group_slots - 1)]) && c->group_keys[g - 1] != hash;)
-			at++;
-		if (!g) {
-			c->group_keys[c->n_groups] = hash;
-			c->group_ids[at & (c->group_slots - 1)] = g = ++c->n_groups;
-			c->values[i] = 1;
-		} else {
-			c->values[i] = i && g - 1 == before ? 0 : 2 + (c->n_groups - g);
-		}
-		before = c->group_of[i] = g - 1;
+		g = block_key_number(c, hash, &c->events.n_groups, &seen);
+		c->values[i] = !seen ? 1 : i && g == before ? 0 : 2 + (c->events.n_groups - 1 - g);
+		before = c->group_of[i] = g;
 		c->times[i] = ev.common ? ev.common->timestamp : 0;
+		if (ev.packet && EV_HAS(ev.packet, packet, data))
+			c->packet_of[i] = blob_number(c, ev.packet->data.id);
 	}
 }
 
@@ -246,25 +242,32 @@ static void put_stream(struct block_coder *c, struct buf *out, const struct bloc
 	out->failed |= from->buf.failed;
 }
 
-/* Values of a field in rows [from, to) of its section that have it; their count. */
+/* Rows of a section that are in the block. */
+struct section_rows {
+	const uint8_t *first;
+	uint32_t n;
+	const uint32_t *events; /* of each row */
+};
+
+/* Values of a field in the rows that have it, with their events; their count. */
 static uint32_t gather(struct block_coder *c, const struct ev_batch *b,
-		       const struct block_dict *key, const struct schema_field *f, uint32_t from,
-		       uint32_t to, uint32_t *rows)
+		       const struct block_dict *key, const struct schema_field *f,
+		       const struct section_rows *section)
 {
 	size_t size = schema_sections[f->section].size;
-	const uint8_t *row = b->sec[f->section].p + from * size;
+	const uint8_t *row = section->first;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < to - from; i++, row += size) {
+	for (uint32_t i = 0; i < section->n; i++, row += size) {
 		const uint8_t *member = row + f->offset;
 
 		if (!(*(const uint64_t *)row >> f->bit & 1))
 			continue;
-		rows[n] = i;
+		c->events_of[n] = section->events[i];
 		if (f->type == SCHEMA_STR)
 			c->values[n++] = string_id(c, b, key, ((const struct ev_str *)member)->id);
 		else if (f->type == SCHEMA_BYTES)
-			c->values[n++] = blob_id(c, ((const struct ev_bytes *)member)->id);
+			c->values[n++] = blob_number(c, ((const struct ev_bytes *)member)->id) - 1;
 		else if (f->type == SCHEMA_LIST)
 			c->values[n++] = ((const struct ev_list *)member)->n;
 		else
@@ -275,10 +278,11 @@ static uint32_t gather(struct block_coder *c, const struct ev_batch *b,
 
 /* The items of all lists of the rows, behind the column of their lengths. */
 static int encode_items(struct block_coder *c, const struct ev_batch *b,
-			const struct block_dict *key, const struct schema_field *f, uint32_t from,
-			const uint32_t *rows, uint32_t n)
+			const struct block_dict *key, const struct schema_field *f,
+			const struct section_rows *section, uint32_t n)
 {
 	size_t size = schema_sections[f->section].size;
+	const uint8_t *row = section->first;
 	uint64_t *items;
 	size_t total = 0;
 
@@ -292,12 +296,10 @@ static int encode_items(struct block_coder *c, const struct ev_batch *b,
 	if (!items)
 		return -ENOMEM;
 	total = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		const struct ev_list *list =
-			(const struct ev_list *)(b->sec[f->section].p + (from + rows[i]) * size +
-						 f->offset);
+	for (uint32_t i = 0; i < section->n; i++, row += size) {
+		const struct ev_list *list = (const struct ev_list *)(row + f->offset);
 
-		for (uint32_t k = 0; k < list->n; k++)
+		for (uint32_t k = 0; *(const uint64_t *)row >> f->bit & 1 && k < list->n; k++)
 			items[total++] = string_id(c, b, key, list->v[k].id);
 	}
 	column_put(&c->column, items, &(struct column_rows){.n = (uint32_t)total}, COLUMN_NONE,
@@ -315,35 +317,25 @@ static bool all_equal(const uint64_t *v, uint32_t n, uint64_t to)
 }
 
 static int encode_field(struct block_coder *c, const struct ev_batch *b,
-			const struct block_dict *key, const struct schema_field *f, uint32_t from,
-			uint32_t to, const struct block_rows *section, uint64_t time_base)
+			const struct block_dict *key, const struct schema_field *f,
+			const struct section_rows *section, uint64_t time_base)
 {
-	uint32_t *rows = c->rows, n = gather(c, b, key, f, from, to, rows);
-	uint64_t base = key ? key->base[f->section][f->bit] : 0;
+	uint32_t n = gather(c, b, key, f, section);
 	struct column_rows r = {.n = n,
-				.n_groups = c->n_groups,
-				.base = base,
-				.groups = section->groups,
-				.times = section->times};
+				.of = &c->events,
+				.events = c->events_of,
+				.base = key ? key->base[f->section][f->bit] : 0};
 	int err = 0;
 
 	if (f->section == EV_common && f->bit == EVI_common_timestamp)
 		r.base = time_base;
 	if (!n || (f->type != SCHEMA_LIST && all_equal(c->values, n, r.base)))
 		return 0;
-	if (n != section->n) { /* not every row has it */
-		for (uint32_t i = 0; i < n; i++) {
-			c->field_groups[i] = section->groups[rows[i]];
-			c->field_times[i] = section->times[rows[i]];
-		}
-		r.groups = c->field_groups;
-		r.times = c->field_times;
-	}
 	if (f->type == SCHEMA_LIST)
 		r.base = 0;
 	column_put(&c->column, c->values, &r, block_pred(f), &c->scratch);
 	if (f->type == SCHEMA_LIST)
-		err = encode_items(c, b, key, f, from, rows, n);
+		err = encode_items(c, b, key, f, section, n);
 	emit(c, &c->columns, schema_sections[f->section].number << 6 | f->bit, f->section);
 	return err;
 }
@@ -354,22 +346,20 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 {
 	const struct ev_batch *b = walk->batch;
 	const struct schema_section *sec = &schema_sections[s];
-	struct block_rows rows = {.groups = c->group_of, .times = c->times};
+	struct section_rows rows = {.first = b->sec[s].p + walk->at[s] * (size_t)sec->size,
+				    .events = c->row_events};
 	size_t before = c->columns.buf.len;
 	int err = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		if (b->mask[walk->i + i] >> s & 1) {
-			c->row_groups[rows.n] = c->group_of[i];
-			c->row_times[rows.n++] = c->times[i];
-		}
-	if (rows.n != n) {
-		rows.groups = c->row_groups;
-		rows.times = c->row_times;
-	}
+		if (b->mask[walk->i + i] >> s & 1)
+			c->row_events[rows.n++] = i;
 	for (unsigned int i = 0; rows.n && i < sec->n_fields && !err; i++) {
-		err = encode_field(c, b, key, &sec->fields[i], walk->at[s], walk->at[s] + rows.n,
-				   &rows, time_base);
+		const struct schema_field *f = &sec->fields[i];
+
+		/* column 4 tells the packets, where it is */
+		if (!block_is_packet(f) || !c->events.flows)
+			err = encode_field(c, b, key, f, &rows, time_base);
 	}
 	if (stats) {
 		stats->rows[s] += rows.n;
@@ -378,9 +368,33 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 	return err;
 }
 
-/* The packets of the block, behind the other columns that are no field. */
+/* Bytes of other fields are stored with the packets, behind them. */
+static void find_other_bytes(struct block_coder *c, const struct ev_walk *walk, uint32_t n)
+{
+	const struct ev_batch *b = walk->batch;
+	uint32_t rows[EV_SECTIONS] = {0};
+
+	for (uint32_t i = 0; i < n; i++)
+		for (uint64_t left = b->mask[walk->i + i]; left; left &= left - 1)
+			rows[__builtin_ctzll(left)]++;
+	for (int s = 0; s < EV_SECTIONS; s++)
+		for (unsigned int k = 0; rows[s] && k < schema_sections[s].n_fields; k++) {
+			const struct schema_field *f = &schema_sections[s].fields[k];
+			size_t size = schema_sections[s].size;
+			const uint8_t *row = b->sec[s].p + walk->at[s] * size;
+
+			for (uint32_t i = 0; f->type == SCHEMA_BYTES && i < rows[s];
+			     i++, row += size)
+				if (*(const uint64_t *)row >> f->bit & 1)
+					blob_number(
+						c,
+						((const struct ev_bytes *)(row + f->offset))->id);
+		}
+}
+
+/* The packets of the block, behind the groups: with what packets tell, other columns are predicted. */
 static int encode_packets(struct block_coder *c, const struct ev_batch *b,
-			  const struct block_dict *key, struct block_stats *stats)
+			  const struct block_dict *key, uint32_t n, struct block_stats *stats)
 {
 	const struct ev_str usual = block_usual_packet(key);
 	int err = packets_put(&c->column, b->blobs.v, c->local_blobs, c->n_local_blobs, &usual,
@@ -389,7 +403,13 @@ static int encode_packets(struct block_coder *c, const struct ev_batch *b,
 	if (stats)
 		stats->raw[EV_packet] += c->column.len;
 	emit(c, &c->head, COLUMN_BLOBS, EV_packet);
-	return err;
+	if (err || !c->packets.n_flows)
+		return err;
+	block_put_packet_of(c, c->values, n);
+	block_find_flows(c, b->blobs.v, c->local_blobs, n);
+	column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE, &c->scratch);
+	emit(c, &c->head, COLUMN_PACKET_OF, EV_packet);
+	return 0;
 }
 
 /* The last packet is the usual one, up to where packets have something in common. */
@@ -483,16 +503,20 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 		c->values[i] = c->shape_of[i];
 	column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE, &c->scratch);
 	emit(c, &c->head, COLUMN_SHAPES, -1);
-	encode_groups(c, walk, n);
-	if (c->n_groups > 1) { /* without the column all are in one */
+	block_events_clear(c, n);
+	find_groups(c, walk, n);
+	if (c->events.n_groups > 1) { /* without the column all are in one */
 		column_put(&c->column, c->values, &(struct column_rows){.n = n}, COLUMN_NONE,
 			   &c->scratch);
 		emit(c, &c->head, COLUMN_GROUPS, -1);
 	}
+	block_find_tasks(c, (const struct ev_common *)b->sec[EV_common].p + walk->at[EV_common],
+			 b->mask + walk->i, n);
+	find_other_bytes(c, walk, n);
+	if (c->n_local_blobs)
+		err = encode_packets(c, b, key, n, stats);
 	for (int s = 0; s < EV_SECTIONS && !err; s++)
 		err = encode_section(c, walk, n, s, key, stats, time_base);
-	if (c->n_local_blobs && !err)
-		err = encode_packets(c, b, key, stats);
 	if (!err && c->n_local_strings > BLOCK_STRINGS_MAX)
 		err = -E2BIG;
 	if (err)

@@ -7,15 +7,12 @@
 #include "formats/skbx/block.h"
 #include "formats/skbx/packets_few.h"
 
-enum {
-	SLOTS = 4096,
-};
-
 /*
- * What stands behind the lengths. Values are in files: never renumber. 1 to PACKETS_HEAD is the length of
- * heads that are all stored as differences to another packet, which was done before there was KINDS.
+ * What stands behind the lengths. Values are in files: never renumber. KINDS, no longer written, is FLOWS
+ * with distances to other packets in place of flows; 1 to PACKETS_HEAD is the length of heads that are
+ * all stored as differences to another packet, which was done before there was KINDS.
  */
-enum { PLAIN = 0, KINDS = 254, FEW = 255 };
+enum { PLAIN = 0, FLOWS = 253, KINDS = 254, FEW = 255 };
 
 /* How a byte position is stored. Values are in files: never renumber. */
 enum plane_kind {
@@ -23,12 +20,20 @@ enum plane_kind {
 	PLANE_REF = 1,  /* minus that packet's byte */
 	PLANE_PREV = 2, /* minus the byte of the packet before */
 	PLANE_RAW = 3,  /* the byte */
+	PLANE_SIZE = 4, /* minus the byte of the last packet as long: lengths in headers, flags */
+	PLANE_KINDS,
+};
+
+enum {
+	SIZES = 4096, /* packets of that many bytes and longer ones are equally long */
+	SLOTS = 4096, /* for hashes of flows */
 };
 
 void packets_scratch_free(struct packets_scratch *p)
 {
 	free(p->slots);
 	free(p->refs);
+	free(p->alike);
 	free(p->flows);
 	free(p->values);
 	free(p->plane);
@@ -41,16 +46,14 @@ static int reserve(struct packets_scratch *p, uint32_t n)
 		void *p;
 		size_t size;
 	} arrays[] = {
-		{&p->refs, sizeof(*p->refs)},
-		{&p->flows, sizeof(*p->flows)},
-		{&p->values, sizeof(*p->values)},
-		{&p->plane, 3 * sizeof(*p->plane)},
+		{&p->slots, sizeof(*p->slots)},   {&p->refs, sizeof(*p->refs)},
+		{&p->alike, sizeof(*p->alike)},   {&p->flows, 2 * sizeof(*p->flows)},
+		{&p->values, sizeof(*p->values)}, {&p->plane, PLANE_KINDS * sizeof(*p->plane)},
 	};
 
-	if (!p->slots && !(p->slots = malloc(SLOTS * sizeof(*p->slots))))
-		return -ENOMEM;
 	if (n <= p->room)
 		return 0;
+	n = n < SLOTS ? SLOTS : n; /* the slots serve flows and sizes, too */
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
 		void **array = arrays[i].p, *new = realloc(*array, n * arrays[i].size);
 
@@ -86,42 +89,51 @@ static uint32_t flow_of(const uint8_t *p, uint32_t len)
 	return h ^ h >> 15;
 }
 
-/* For each packet how far back the last one of its flow is; 0: none. */
-static void find_references(const struct ev_str *v, const uint32_t *order, uint32_t n,
-			    struct packets_scratch *p)
+/* The flow of each packet, numbered as they appear; hashes that collide make a new flow of an old one. */
+static void find_flows(const struct ev_str *v, const uint32_t *order, uint32_t n,
+		       struct packets_scratch *p)
 {
+	uint32_t *hashes = p->flows + n; /* of each flow */
+
 	memset(p->slots, 0, SLOTS * sizeof(*p->slots));
+	p->n_flows = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ev_str *packet = &v[order[i]];
-		uint32_t flow = flow_of((const uint8_t *)packet->p, packet->len);
-		uint32_t *slot = &p->slots[flow % SLOTS];
+		uint32_t h = flow_of((const uint8_t *)packet->p, packet->len);
+		uint32_t *slot = &p->slots[h % SLOTS];
 
-		p->flows[i] = flow;
-		p->refs[i] = *slot && p->flows[*slot - 1] == flow ? i + 1 - *slot : 0;
-		*slot = i + 1;
+		if (!*slot || hashes[*slot - 1] != h) {
+			hashes[p->n_flows++] = h;
+			*slot = p->n_flows;
+		}
+		p->flows[i] = *slot - 1;
 	}
 }
 
-/* log2 in 1/256, by the leading bits: good enough to compare costs. */
-static uint32_t log2_256(uint32_t v)
+/* From the flows, how far before each packet the last one of its flow is; 0: it is the first. */
+static void find_references(uint32_t n, struct packets_scratch *p)
 {
-	uint32_t whole = 31 - (uint32_t)__builtin_clz(v);
+	uint32_t seen = 0;
 
-	return whole * 256 + (uint32_t)(((uint64_t)v << 8 >> whole) - 256);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t *last = &p->slots[p->flows[i]];
+
+		p->refs[i] = p->flows[i] < seen ? i - *last : 0;
+		seen += p->flows[i] == seen;
+		*last = i;
+	}
 }
 
-/* About how many 1/256 bits an entropy coder needs for n bytes. */
-static uint64_t cost_of(const uint8_t *p, uint32_t n)
+/* 1 + the last packet before each that is as long; 0: none. */
+static void find_alike(const uint64_t *lengths, uint32_t n, struct packets_scratch *p)
 {
-	uint32_t count[256] = {0}, all = n ? log2_256(n) : 0;
-	uint64_t bits = 0;
+	memset(p->slots, 0, SIZES * sizeof(*p->slots));
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t *last = &p->slots[lengths[i] < SIZES ? lengths[i] : SIZES - 1];
 
-	for (uint32_t i = 0; i < n; i++)
-		count[p[i]]++;
-	for (int i = 0; i < 256; i++)
-		if (count[i])
-			bits += (uint64_t)count[i] * (all - log2_256(count[i]));
-	return bits;
+		p->alike[i] = *last;
+		*last = i + 1;
+	}
 }
 
 /*
@@ -153,39 +165,46 @@ static void find_changes(const struct ev_str *v, const uint32_t *order, uint32_t
 		changed[k] |= ((const uint8_t *)words)[k];
 }
 
+/* Byte k of a packet; 0 where it ends before, and of none. */
+static inline uint8_t byte_of(const struct ev_str *packet, uint32_t k)
+{
+	return packet && k < packet->len ? (uint8_t)packet->p[k] : 0;
+}
+
 /* Position k of the packets that are held against another, where it is not the same in all of them. */
 static void put_plane(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
 		      uint32_t k, const struct packets_scratch *p)
 {
-	uint8_t *ref = p->plane, *prev = ref + n, *raw = prev + n, *best = ref;
-	enum plane_kind kind = PLANE_REF;
-	uint64_t cost, other;
+	uint8_t *plane[PLANE_KINDS] = {NULL};
+	uint64_t least = UINT64_MAX;
 	uint32_t count = 0;
+	int kind = PLANE_RAW;
 
+	for (int i = PLANE_REF; i < PLANE_KINDS; i++)
+		plane[i] = p->plane + (size_t)i * n;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct ev_str *a = &v[order[i]], *b, *before;
+		const struct ev_str *a = &v[order[i]];
+		const struct ev_str *alike = p->alike[i] ? &v[order[p->alike[i] - 1]] : NULL;
+		uint8_t byte;
 
 		if (!p->refs[i] || k >= a->len)
 			continue;
-		b = &v[order[i - p->refs[i]]];
-		before = &v[order[i - 1]];
-		raw[count] = (uint8_t)a->p[k];
-		prev[count] = (uint8_t)(a->p[k] - (k < before->len ? before->p[k] : 0));
-		ref[count++] = (uint8_t)(a->p[k] - (k < b->len ? b->p[k] : 0));
+		byte = (uint8_t)a->p[k];
+		plane[PLANE_REF][count] = byte - byte_of(&v[order[i - p->refs[i]]], k);
+		plane[PLANE_PREV][count] = byte - byte_of(&v[order[i - 1]], k);
+		plane[PLANE_RAW][count] = byte;
+		plane[PLANE_SIZE][count++] = byte - byte_of(alike, k);
 	}
-	cost = cost_of(ref, count);
-	other = cost_of(prev, count);
-	if (other < cost) {
-		cost = other;
-		kind = PLANE_PREV;
-		best = prev;
-	}
-	if (cost_of(raw, count) < cost) {
-		kind = PLANE_RAW;
-		best = raw;
+	for (int i = PLANE_REF; i < PLANE_KINDS; i++) {
+		uint64_t cost = column_cost(plane[i], count);
+
+		if (cost < least) {
+			least = cost;
+			kind = i;
+		}
 	}
 	buf_u8(out, (uint8_t)kind);
-	buf_put(out, best, count);
+	buf_put(out, plane[kind], count);
 }
 
 /* Position k of the packets that stand alone: constant over many of them, or random. */
@@ -226,6 +245,7 @@ int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, 
 	const uint32_t head = PACKETS_HEAD;
 	uint8_t changed[PACKETS_HEAD];
 
+	p->n_flows = 0;
 	if (reserve(p, n))
 		return -ENOMEM;
 	buf_varint(out, n);
@@ -236,11 +256,13 @@ int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, 
 		put_few(out, v, order, n, usual, p, s);
 		return out->failed ? -ENOMEM : 0;
 	}
-	buf_varint(out, KINDS);
+	buf_varint(out, FLOWS);
 	buf_varint(out, head);
-	find_references(v, order, n, p);
+	find_alike(p->values, n, p);
+	find_flows(v, order, n, p);
+	find_references(n, p);
 	for (uint32_t i = 0; i < n; i++)
-		p->values[i] = p->refs[i];
+		p->values[i] = p->flows[i];
 	column_put(out, p->values, &rows, COLUMN_NONE, s);
 	for (uint32_t k = 0; k < head; k++)
 		put_own(out, v, order, n, k, p);
@@ -265,27 +287,37 @@ static uint8_t *bytes_of(const struct ev_str *packet)
 	return (uint8_t *)(uintptr_t)packet->p;
 }
 
-static int get_plane(struct cursor *c, const struct ev_str *v, uint32_t n, uint32_t k,
-		     const uint64_t *refs)
+/* The packet that byte k of packet i is held against by this kind of plane; NULL: none. */
+static inline const struct ev_str *held_against(const struct ev_str *v, uint32_t i, int kind,
+						const struct packets_scratch *p)
 {
-	enum plane_kind kind = cursor_u8(c);
+	switch (kind) {
+	case PLANE_RAW: return NULL;
+	case PLANE_PREV: return &v[i - 1];
+	case PLANE_SIZE: return p->alike[i] ? &v[p->alike[i] - 1] : NULL;
+	default: return &v[i - p->refs[i]];
+	}
+}
+
+static int get_plane(struct cursor *c, const struct ev_str *v, uint32_t n, uint32_t k,
+		     const struct packets_scratch *p)
+{
+	int kind = cursor_u8(c);
 	const uint8_t *plane = NULL;
 	size_t count = 0;
 
-	if (kind > PLANE_RAW)
+	if (kind >= PLANE_KINDS || (kind == PLANE_SIZE && !p->n_flows))
 		return -EPROTO;
 	for (uint32_t i = 0; i < n; i++)
-		count += refs[i] && k < v[i].len;
+		count += p->refs[i] && k < v[i].len;
 	if (kind != PLANE_SAME && !(plane = cursor_take(c, count)))
 		return -EPROTO;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct ev_str *b;
 		uint8_t byte;
 
-		if (!refs[i] || k >= v[i].len)
+		if (!p->refs[i] || k >= v[i].len)
 			continue;
-		b = &v[kind == PLANE_PREV ? i - 1 : i - refs[i]];
-		byte = kind != PLANE_RAW && k < b->len ? (uint8_t)b->p[k] : 0;
+		byte = byte_of(held_against(v, i, kind, p), k);
 		bytes_of(&v[i])[k] = (uint8_t)(byte + (plane ? *plane++ : 0));
 	}
 	return 0;
@@ -293,37 +325,46 @@ static int get_plane(struct cursor *c, const struct ev_str *v, uint32_t n, uint3
 
 /* All positions of all packets as differences, those of packets that stand alone to 0. */
 static int get_differences(struct cursor *c, const struct ev_str *v, uint32_t n, uint32_t head,
-			   const uint64_t *refs)
+			   const struct packets_scratch *p)
 {
 	for (uint32_t k = 0; k < head; k++)
 		for (uint32_t i = 0; i < n; i++) {
-			const struct ev_str *b = &v[i - refs[i]];
+			const struct ev_str *b = p->refs[i] ? &v[i - p->refs[i]] : NULL;
 
 			if (k < v[i].len)
-				bytes_of(&v[i])[k] =
-					(uint8_t)(cursor_u8(c) +
-						  (refs[i] && k < b->len ? b->p[k] : 0));
+				bytes_of(&v[i])[k] = cursor_u8(c) + byte_of(b, k);
 		}
 	return c->is_short ? -EPROTO : 0;
 }
 
+/* What the packets are held against: from their flows, or from distances in older files. */
+static int get_references(const uint64_t *values, uint32_t n, bool flows, struct packets_scratch *p)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (values[i] > (flows ? p->n_flows : i))
+			return -EPROTO;
+		p->n_flows += flows && values[i] == p->n_flows;
+		p->flows[i] = p->refs[i] = (uint32_t)values[i];
+	}
+	if (flows)
+		find_references(n, p);
+	return 0;
+}
+
 /* The headers; packets and their lengths are in the pool. */
 static int get_heads(struct cursor *c, const struct ev_str *v, uint32_t n, uint32_t head,
-		     const uint64_t *refs, bool kinds)
+		     uint64_t how, struct packets_scratch *p)
 {
-	int ret = 0;
+	int ret = get_references(p->values, n, how == FLOWS, p);
 
-	for (uint32_t i = 0; i < n; i++)
-		if (refs[i] > i)
-			return -EPROTO;
-	if (!kinds)
-		return get_differences(c, v, n, head, refs);
+	if (ret || how < FLOWS)
+		return ret ? ret : get_differences(c, v, n, head, p);
 	for (uint32_t k = 0; k < head; k++)
 		for (uint32_t i = 0; i < n; i++)
-			if (!refs[i] && k < v[i].len)
+			if (!p->refs[i] && k < v[i].len)
 				bytes_of(&v[i])[k] = cursor_u8(c);
 	for (uint32_t k = 0; k < head && !ret; k++)
-		ret = get_plane(c, v, n, k, refs);
+		ret = get_plane(c, v, n, k, p);
 	return c->is_short ? -EPROTO : ret;
 }
 
@@ -338,6 +379,7 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct
 	if (n > max)
 		return -EPROTO;
 	rows.n = (uint32_t)n;
+	p->n_flows = 0;
 	if (reserve(p, rows.n + 1))
 		return -ENOMEM;
 	if (column_get(c, p->values, &rows, s))
@@ -348,7 +390,9 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct
 		total += p->values[i];
 	}
 	how = head = cursor_varint(c);
-	if (how == KINDS)
+	if (how == FLOWS)
+		find_alike(p->values, rows.n, p);
+	if (how == KINDS || how == FLOWS)
 		head = cursor_varint(c);
 	/* every byte behind the headers is a byte here: no more memory than the input is long */
 	if ((head > PACKETS_HEAD && how != FEW) || total > cursor_left(c) + n * PACKETS_HEAD)
@@ -363,7 +407,7 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct
 		return -EPROTO;
 	if (how == FEW && packets_few_get(c, v, rows.n, usual, p->values))
 		return -EPROTO;
-	if (head && how != FEW && get_heads(c, v, rows.n, (uint32_t)head, p->values, how == KINDS))
+	if (head && how != FEW && get_heads(c, v, rows.n, (uint32_t)head, how, p))
 		return -EPROTO;
 	for (uint32_t i = 0; i < rows.n && how != FEW; i++) {
 		size_t tail = v[i].len > head ? v[i].len - head : 0;

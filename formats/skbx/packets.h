@@ -14,7 +14,9 @@ enum { PACKETS_HEAD = 80 };
 
 /* Working memory, kept over many blocks. */
 struct packets_scratch {
-	uint32_t *slots, *refs, *flows;
+	uint32_t *slots, *refs, *alike;
+	uint32_t *flows;  /* of each packet of the block, while n_flows is not 0 */
+	uint32_t n_flows; /* 0: the block does not tell them */
 	uint64_t *values;
 	uint8_t *plane;
 	uint32_t room;
@@ -24,15 +26,15 @@ void packets_scratch_free(struct packets_scratch *p);
 
 /*
  * Appends n packets, v[order[i]], to an empty out. usual: how packets usually begin, may be empty; the
- * reader needs it too. s->cuts gets the places where it changes its
- * nature. 0 or -ENOMEM. s needs room for n rows.
+ * reader needs it too. s->cuts gets the places where it changes its nature, p->flows the flows.
+ * 0 or -ENOMEM. s needs room for n rows.
  */
 int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, uint32_t n,
 		const struct ev_str *usual, struct packets_scratch *p, struct column_scratch *s);
 
 /*
- * Reads the packets of a block, at most max, into the pool of an empty batch. 0, -EPROTO, -ENOMEM.
- * s needs room for max rows.
+ * Reads the packets of a block, at most max, into the pool of an empty batch, and p->flows. 0, -EPROTO,
+ * -ENOMEM. s needs room for max rows.
  */
 int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct ev_str *usual,
 		struct packets_scratch *p, struct column_scratch *s);

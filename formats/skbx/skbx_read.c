@@ -374,6 +374,22 @@ static bool may_be_seek_table(const struct skbx_reader *r, uint64_t size)
 }
 
 /*
+ * Whether a table of that size, if it is in the window, ends as one does: a bit makes its magic of that
+ * of a block. One flipped bit leaves one of the two marks.
+ */
+static bool ends_as_table(struct skbx_reader *r, uint64_t size)
+{
+	int64_t got = size <= READ_BYTES ? window(r, size) : 0;
+	const uint8_t *footer;
+
+	if (got < 0 || (uint64_t)got < size)
+		return true;
+	footer = here(r) + size - FRAME_SEEK_FOOTER_BYTES;
+	return frame_le32(footer + 5) == FRAME_SEEK_FOOTER_MAGIC ||
+	       frame_le32(footer) == (size - FRAME_PREFIX_BYTES - FRAME_SEEK_FOOTER_BYTES) / 8;
+}
+
+/*
  * The seek table at the current place: 1 when it was one (whole, or cut at the end of the file),
  * 0 when the bytes cannot be one. It may be larger than memory is: it is read in pieces.
  */
@@ -386,7 +402,7 @@ static int read_seek_table(struct skbx_reader *r, struct skbox_error *err)
 	int64_t got = 0;
 	int ret;
 
-	if (!may_be_seek_table(r, size))
+	if (!may_be_seek_table(r, size) || !ends_as_table(r, size))
 		return 0;
 	r->frames_crc = 0;
 	r->n_frames = 0;
