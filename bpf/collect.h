@@ -21,10 +21,10 @@ static __always_inline struct record_extra *extra_of(struct record *r)
 
 static __always_inline __u32 collect_stack(struct record *r, void *ctx, __u32 cpu)
 {
-	long id = bpf_get_stackid(ctx, &stacks, 0);
+	long id = bpf_get_stackid(ctx, &stacks, config.stack_skip);
 
 	if (id == -17 /* EEXIST */) {
-		id = bpf_get_stackid(ctx, &stacks_more, 0);
+		id = bpf_get_stackid(ctx, &stacks_more, config.stack_skip);
 		if (id >= 0)
 			id += STACKS_MAX;
 	}

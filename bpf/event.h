@@ -129,6 +129,7 @@ struct probe_config {
 	__u32 sock_at, ct_at, nft_at; /* where in them; 0: not wanted */
 	__u32 snaplen;                /* SNAPLEN_MIN to SNAPLEN_MAX */
 	__u32 features;               /* PROBE_ bits */
+	__u32 stack_skip;             /* innermost frames that are ours */
 	__u32 cpus;                   /* counters a probe */
 	__u32 rings;                  /* ring areas; a processor uses number cpu % rings */
 	__u32 ring_bytes;             /* of each area, a power of two */

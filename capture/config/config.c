@@ -31,10 +31,8 @@ static const struct option_row rows[] = {
 	OPTION(SIZE, config, min_free, "min-free", 0, "SIZE",
 	       "end when less than that is free on FILE's disk (default 64M; 0: never)"),
 	OPTION(LIST, config, probes, "probe", 'p', "PROBE",
-	       "tp:GROUP:NAME, kprobe:FUNCTION, kretprobe:FUNCTION, GROUP:NAME or FUNCTION, * and "
-	       "? "
-	       "allowed; may be repeated (default: tp:net:netif_receive_skb "
-	       "and "
+	       "tp:GROUP:NAME, or FUNCTION behind kprobe:, kretprobe:, fentry: or fexit:, * and ? "
+	       "allowed; may be repeated (default: tp:net:netif_receive_skb and "
 	       "tp:net:net_dev_start_xmit)"),
 	OPTION(STRING, config, packet_filter, "filter-packet", 'f', "FILTER",
 	       "record packets that match a pcap-filter(7) expression, and follow them"),

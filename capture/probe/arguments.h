@@ -23,10 +23,16 @@ struct arguments {
  */
 bool arguments_find(struct arguments *a, const struct btf *btf, uint32_t id, int skip);
 
-/* Whether an event can be made of them. */
+/* Whether there is a packet or a socket, which events are mostly about. */
 static inline bool arguments_are_useful(const struct arguments *a)
 {
 	return a->skb >= 0 || a->sk >= 0 || a->nft_info >= 0;
+}
+
+/* Whether an event can be made of them at all: of a device or namespace for who asks for that. */
+static inline bool arguments_are_any(const struct arguments *a)
+{
+	return arguments_are_useful(a) || a->dev >= 0 || a->net >= 0;
 }
 
 #endif

@@ -186,11 +186,12 @@ static int find_function(struct wish *w, struct skbox_error *err)
 		return explain_function(w, err);
 	if (rc)
 		return error_set(err, rc, 0, "%.80s: %s", w->word, strerror(-rc));
-	if (!arguments_are_useful(&f.args))
-		return error_set(err, -ENOENT, 0,
-				 "%.80s: none of its arguments is a packet (struct sk_buff *) or a "
-				 "socket (struct sock *)",
-				 w->word);
+	if (!arguments_are_any(&f.args))
+		return error_set(
+			err, -ENOENT, 0,
+			"%.80s: none of its arguments is a struct sk_buff, sock, net_device or "
+			"net",
+			w->word);
 	rc = add_function(w, &f);
 	return rc ? error_set(err, rc, 0, "%.80s: %s", w->word, strerror(-rc)) : 0;
 }

@@ -15,7 +15,10 @@
 #include "capture/probe/parallel.h"
 #include "capture/probe/probe_load.h"
 
-enum { NOT_SUPPORTED = 524 /* ENOTSUPP, which is the kernel's alone */ };
+enum {
+	NOT_SUPPORTED = 524, /* ENOTSUPP, which is the kernel's alone */
+	STACK_SKIP = 2,      /* the program and the trampoline */
+};
 
 /* Exists for tests of trampolines, does nothing, is called by nobody else. */
 static const char TRIED[] = "bpf_fentry_test1";
@@ -128,6 +131,7 @@ static int load(const struct traced *t, struct probe *probe)
 			return copy.module_fd;
 	}
 	probe_configure(p, probe, t->o, &slots, &config);
+	config.stack_skip = STACK_SKIP;
 	probe->place = probe_place(&config);
 	rc = probe_load_typed(p, probe, &config, &copy);
 	if (copy.module_fd > 0)
@@ -141,7 +145,7 @@ static void start(void *ctx, size_t i)
 	struct probe *probe = t->v[i];
 	int at = probe->args.skb < 0 ? probe->args.sk : probe->args.skb, rc;
 
-	if (at < 0 || at >= PROBE_ARGS_MAX) {
+	if (at >= PROBE_ARGS_MAX || (at < 0 && probe->args.dev < 0 && probe->args.net < 0)) {
 		probe_explain(probe, "its packet is not among the %d arguments that are looked at",
 			      PROBE_ARGS_MAX);
 		return;
