@@ -73,6 +73,7 @@ static bool use_pool(struct printer *p, bool sorted)
 static bool print_batch(struct printer *p, const struct ev_batch *batch)
 {
 	bool sorted = source_status(p->source)->sorted, more = true;
+	bool all = filter_passes_all(p->filter);
 	struct ev_walk w = ev_walk(batch);
 	struct ev ev = {0};
 
@@ -84,7 +85,7 @@ static bool print_batch(struct printer *p, const struct ev_batch *batch)
 		return render_pool_add(p->pool, p->source, p->filter) && !filter_done(p->filter);
 	while (more && !filter_done(p->filter) && ev_next(&w, &ev)) {
 		p->begins |= source_series(&ev);
-		if (!filter_match(p->filter, &ev))
+		if (!all && !filter_match(p->filter, &ev))
 			continue;
 		if (p->fields.n) {
 			print_fields(p, &ev);

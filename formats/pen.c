@@ -61,6 +61,12 @@ static uint64_t decimal8(uint32_t v)
 	return (tens | (x - tens * 10) << 8) + EACH_BYTE('0');
 }
 
+uint8_t *pen_eight(uint8_t *p, uint32_t v)
+{
+	store8(p, decimal8(v));
+	return p + 8;
+}
+
 uint8_t *pen_decimal(uint8_t *p, uint64_t v)
 {
 	unsigned int n = decimal_digits(v);

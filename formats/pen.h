@@ -22,6 +22,13 @@ enum { PEN_NUMBER = 32 };
 
 #define pen_lit(p, text) ((uint8_t *)memcpy((p), (text), sizeof(text) - 1) + sizeof(text) - 1)
 
+static inline uint8_t *pen_str(uint8_t *p, const char *text)
+{
+	size_t n = strlen(text);
+
+	return (uint8_t *)memcpy(p, text, n) + n;
+}
+
 /* Room for a number and the text before it. */
 #define PEN_ROOM(text) (sizeof(text) - 1 + PEN_NUMBER)
 
@@ -35,6 +42,9 @@ static inline uint8_t *pen_dec(uint8_t *p, uint64_t v)
 	*p = (uint8_t)('0' + v);
 	return p + 1;
 }
+
+/* The eight last digits of v < 10^8, zeros too. */
+uint8_t *pen_eight(uint8_t *p, uint32_t v);
 
 static inline uint8_t *pen_int(uint8_t *p, int64_t v)
 {

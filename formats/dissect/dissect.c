@@ -65,35 +65,50 @@ void dissect_put_mac(struct buf *out, const uint8_t mac[6])
 	out->len += 17;
 }
 
+/* Numbers up to 255: their digits, and behind them how many. */
+#define OCTET(v)                                                                                   \
+	{                                                                                          \
+		'0' + ((v) >= 100  ? (v) / 100                                                     \
+		       : (v) >= 10 ? (v) / 10                                                      \
+				   : (v)),                                                         \
+			'0' + ((v) >= 100 ? (v) / 10 % 10 : (v) % 10), '0' + (v) % 10,             \
+			1 + ((v) >= 10) + ((v) >= 100)                                             \
+	}
+#define OCTETS4(v)  OCTET(v), OCTET((v) + 1), OCTET((v) + 2), OCTET((v) + 3)
+#define OCTETS16(v) OCTETS4(v), OCTETS4((v) + 4), OCTETS4((v) + 8), OCTETS4((v) + 12)
+#define OCTETS64(v) OCTETS16(v), OCTETS16((v) + 16), OCTETS16((v) + 32), OCTETS16((v) + 48)
+
+uint8_t *dissect_pen_ipv4(uint8_t *p, const uint8_t a[4])
+{
+	static const uint8_t octets[256][4] = {OCTETS64(0), OCTETS64(64), OCTETS64(128),
+					       OCTETS64(192)};
+
+	for (int i = 0; i < 4; i++) {
+		const uint8_t *octet = octets[a[i]];
+
+		memcpy(p, octet, 4);
+		p += octet[3];
+		*p++ = '.';
+	}
+	return p - 1;
+}
+
 void dissect_put_ipv4(struct buf *out, const uint8_t a[4])
 {
-	uint8_t *start = buf_room(out, 15), *p = start;
+	uint8_t *p = buf_room(out, DISSECT_ADDRESS);
 
-	if (!p)
-		return;
-	for (int i = 0; i < 4; i++) {
-		if (i)
-			*p++ = '.';
-		if (a[i] >= 100)
-			*p++ = (uint8_t)('0' + a[i] / 100);
-		if (a[i] >= 10)
-			*p++ = (uint8_t)('0' + a[i] / 10 % 10);
-		*p++ = (uint8_t)('0' + a[i] % 10);
-	}
-	out->len += (size_t)(p - start);
+	if (p)
+		buf_end(out, dissect_pen_ipv4(p, a));
 }
 
 /* RFC 5952; of the addresses that hold one of IPv4 only the mapped ones are shown dotted. */
-void dissect_put_ipv6(struct buf *out, const uint8_t a[16])
+uint8_t *dissect_pen_ipv6(uint8_t *p, const uint8_t a[16])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	int at = -1, longest = 1; /* one zero group alone is not shortened */
 
-	if (!memcmp(a, mapped, sizeof(mapped))) {
-		DISSECT_LIT(out, "::ffff:");
-		dissect_put_ipv4(out, a + 12);
-		return;
-	}
+	if (!memcmp(a, mapped, sizeof(mapped)))
+		return dissect_pen_ipv4(pen_lit(p, "::ffff:"), a + 12);
 	for (int i = 0, run = 0; i < 8; i++) {
 		run = a[2 * i] | a[2 * i + 1] ? 0 : run + 1;
 		if (run > longest) {
@@ -103,14 +118,15 @@ void dissect_put_ipv6(struct buf *out, const uint8_t a[16])
 	}
 	for (int i = 0; i < 8; i++) {
 		if (i == at) {
-			DISSECT_LIT(out, "::");
+			p = pen_lit(p, "::");
 			i += longest - 1;
 			continue;
 		}
 		if (i && i != at + longest)
-			buf_u8(out, ':');
-		buf_hex(out, dissect_be16(a + 2 * i));
+			p = pen_lit(p, ":");
+		p = pen_hex(p, dissect_be16(a + 2 * i));
 	}
+	return p;
 }
 
 void dissect_truncated(struct dissect *d)

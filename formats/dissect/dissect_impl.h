@@ -10,6 +10,7 @@
 #include "formats/buf.h"
 #include "formats/cursor.h"
 #include "formats/dissect/dissect.h"
+#include "formats/pen.h"
 
 struct dissect;
 typedef void dissect_layer(struct dissect *d);
@@ -62,10 +63,14 @@ dissect_layer dissect_esp;
 dissect_layer dissect_vxlan;
 dissect_layer dissect_geneve;
 
-/* Addresses. */
+/* Room for an address with its port, and for the pieces of a function that have no lists among them. */
+enum { DISSECT_ADDRESS = 64, DISSECT_PIECES = 512 };
+
+/* Addresses; pen: see formats/pen.h. */
 void dissect_put_mac(struct buf *out, const uint8_t mac[6]);
 void dissect_put_ipv4(struct buf *out, const uint8_t a[4]);
-void dissect_put_ipv6(struct buf *out, const uint8_t a[16]);
+uint8_t *dissect_pen_ipv4(uint8_t *p, const uint8_t a[4]);
+uint8_t *dissect_pen_ipv6(uint8_t *p, const uint8_t a[16]);
 
 static inline uint16_t dissect_be16(const uint8_t *p)
 {

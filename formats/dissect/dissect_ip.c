@@ -45,56 +45,57 @@ void dissect_transport(struct dissect *d)
 void dissect_protocol(struct dissect *d, uint8_t protocol)
 {
 	const char *name = dissect_protocol_name(protocol);
+	uint8_t *p = buf_room(d->out, DISSECT_PIECES);
 
-	DISSECT_LIT(d->out, " proto ");
-	if (name) {
-		buf_str(d->out, name);
-		buf_u8(d->out, ' ');
+	if (p) {
+		p = pen_lit(p, " proto ");
+		if (name)
+			p = pen_lit(pen_str(p, name), " ");
+		buf_end(d->out, pen_lit(pen_dec(pen_lit(p, "("), protocol), ")"));
 	}
-	buf_u8(d->out, '(');
-	buf_dec(d->out, protocol);
-	buf_u8(d->out, ')');
 	d->protocol = protocol;
 	d->next = dissect_transport;
 }
 
-static void put_addresses(struct dissect *d, const uint8_t *src, const uint8_t *dst,
-			  uint8_t protocol)
+/* ports: of both, where they are shown; NULL: they are not. */
+static uint8_t *pen_addresses(uint8_t *p, const uint8_t *src, const uint8_t *dst,
+			      const uint8_t *ports)
 {
-	void (*put)(struct buf * out, const uint8_t *a) =
-		dst - src == 4 ? dissect_put_ipv4 : dissect_put_ipv6;
-	const struct transport *t = transport_of(d, protocol);
-	bool ports = t && t->ports && cursor_left(&d->c) >= t->need;
+	uint8_t *(*pen)(uint8_t * p, const uint8_t *a) =
+		dst - src == 4 ? dissect_pen_ipv4 : dissect_pen_ipv6;
 
-	put(d->out, src);
-	if (ports) {
-		buf_u8(d->out, '.');
-		buf_dec(d->out, dissect_be16(d->c.p));
-	}
-	DISSECT_LIT(d->out, " > ");
-	put(d->out, dst);
-	if (ports) {
-		buf_u8(d->out, '.');
-		buf_dec(d->out, dissect_be16(d->c.p + 2));
-	}
+	p = pen(p, src);
+	if (ports)
+		p = pen_dec(pen_lit(p, "."), dissect_be16(ports));
+	p = pen(pen_lit(p, " > "), dst);
+	if (ports)
+		p = pen_dec(pen_lit(p, "."), dissect_be16(ports + 2));
+	return p;
 }
 
-static void put_ecn(struct buf *out, unsigned int ecn)
+static const uint8_t *ports_of(const struct dissect *d, uint8_t protocol)
+{
+	const struct transport *t = transport_of(d, protocol);
+
+	return t && t->ports && cursor_left(&d->c) >= t->need ? d->c.p : NULL;
+}
+
+static uint8_t *pen_ecn(uint8_t *p, unsigned int ecn)
 {
 	static const char *const names[] = {"", " ECT(1)", " ECT(0)", " CE"};
 
-	buf_str(out, names[ecn & 3]);
+	return ecn & 3 ? pen_str(p, names[ecn & 3]) : p;
 }
 
 /* The names of the outer two are Retis' own; they are not those of RFC 791. */
-static void ipv4_flags(struct buf *out, unsigned int bits)
+static uint8_t *pen_ipv4_flags(uint8_t *p, unsigned int bits)
 {
 	static const char *const names[8] = {
 		"",     " [rsvd]",   " [DF]",   " [DF,rsvd]",
 		" [+]", " [+,rsvd]", " [+,DF]", " [+,DF,rsvd]",
 	};
 
-	buf_str(out, names[bits & 7]);
+	return pen_str(p, names[bits & 7]);
 }
 
 static void ipv4_options(struct buf *out, const uint8_t *p, size_t len)
@@ -123,6 +124,24 @@ static void ipv4_options(struct buf *out, const uint8_t *p, size_t len)
 		buf_u8(out, ']');
 }
 
+static void ipv4_text(struct dissect *d, const uint8_t *header, size_t total)
+{
+	uint8_t *p = buf_room(d->out, DISSECT_PIECES);
+
+	if (!p)
+		return;
+	p = pen_addresses(p, header + 12, header + 16, ports_of(d, header[9]));
+	p = pen_hex(pen_lit(p, " tos 0x"), header[1] >> 2);
+	p = pen_ecn(p, header[1]);
+	p = pen_dec(pen_lit(p, " ttl "), header[8]);
+	p = pen_dec(pen_lit(p, " id "), dissect_be16(header + 4));
+	p = pen_dec(pen_lit(p, " off "), (dissect_be16(header + 6) & 0x1fff) * 8u);
+	p = pen_ipv4_flags(p, header[6] >> 5);
+	if (total)
+		p = pen_dec(pen_lit(p, " len "), total);
+	buf_end(d->out, p);
+}
+
 void dissect_ipv4(struct dissect *d)
 {
 	const uint8_t *p = cursor_take(&d->c, IPV4_BYTES), *options;
@@ -143,21 +162,7 @@ void dissect_ipv4(struct dissect *d)
 	if (cursor_left(&d->c) > d->plen)
 		d->c.end = d->c.p + d->plen;
 
-	put_addresses(d, p + 12, p + 16, p[9]);
-	DISSECT_LIT(d->out, " tos 0x");
-	buf_hex(d->out, p[1] >> 2);
-	put_ecn(d->out, p[1]);
-	DISSECT_LIT(d->out, " ttl ");
-	buf_dec(d->out, p[8]);
-	DISSECT_LIT(d->out, " id ");
-	buf_dec(d->out, dissect_be16(p + 4));
-	DISSECT_LIT(d->out, " off ");
-	buf_dec(d->out, (dissect_be16(p + 6) & 0x1fff) * 8u);
-	ipv4_flags(d->out, p[6] >> 5);
-	if (total) {
-		DISSECT_LIT(d->out, " len ");
-		buf_dec(d->out, total);
-	}
+	ipv4_text(d, p, total);
 	ipv4_options(d->out, options, options_len);
 	dissect_protocol(d, p[9]);
 }
@@ -198,6 +203,21 @@ static void esp_extension_classic(struct dissect *d)
 	d->next = NULL;
 }
 
+static void ipv6_text(struct dissect *d, const uint8_t *header)
+{
+	uint8_t *p = buf_room(d->out, DISSECT_PIECES);
+
+	if (!p)
+		return;
+	p = pen_addresses(p, header + 8, header + 24, ports_of(d, header[6]));
+	p = pen_ecn(p, header[1] >> 4);
+	p = pen_dec(pen_lit(p, " ttl "), header[7]);
+	p = pen_hex(pen_lit(p, " label 0x"), dissect_be32(header) & 0xfffff);
+	if (d->plen)
+		p = pen_dec(pen_lit(p, " len "), d->plen);
+	buf_end(d->out, p);
+}
+
 void dissect_ipv6(struct dissect *d)
 {
 	const uint8_t *p = cursor_take(&d->c, IPV6_BYTES);
@@ -212,16 +232,7 @@ void dissect_ipv6(struct dissect *d)
 	if (cursor_left(&d->c) > d->plen)
 		d->c.end = d->c.p + d->plen;
 
-	put_addresses(d, p + 8, p + 24, p[6]);
-	put_ecn(d->out, p[1] >> 4);
-	DISSECT_LIT(d->out, " ttl ");
-	buf_dec(d->out, p[7]);
-	DISSECT_LIT(d->out, " label 0x");
-	buf_hex(d->out, dissect_be32(p) & 0xfffff);
-	if (d->plen) {
-		DISSECT_LIT(d->out, " len ");
-		buf_dec(d->out, d->plen);
-	}
+	ipv6_text(d, p);
 	mark = d->out->len;
 	protocol = ipv6_walk_extensions(d, p[6], &last);
 	if (protocol < 0) {

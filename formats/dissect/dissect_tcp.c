@@ -20,27 +20,26 @@ static const struct tcp_option {
 
 static void put_integer(struct buf *out, struct cursor *c, size_t bytes)
 {
-	const uint8_t *p = cursor_take(c, bytes);
+	const uint8_t *value = cursor_take(c, bytes);
+	uint8_t *p = buf_room(out, DISSECT_PIECES);
 	uint32_t v = 0;
 
-	if (!p)
+	if (!value || !p)
 		return; /* cut off: the name stands alone */
 	for (size_t i = 0; i < bytes; i++)
-		v = v << 8 | p[i];
-	buf_u8(out, ' ');
-	buf_dec(out, v);
+		v = v << 8 | value[i];
+	buf_end(out, pen_dec(pen_lit(p, " "), v));
 }
 
 static void put_timestamps(struct buf *out, struct cursor *c)
 {
-	const uint8_t *p = cursor_take(c, 8);
+	const uint8_t *value = cursor_take(c, 8);
+	uint8_t *p = buf_room(out, DISSECT_PIECES);
 
-	if (!p)
+	if (!value || !p)
 		return;
-	DISSECT_LIT(out, " val ");
-	buf_dec(out, dissect_be32(p));
-	DISSECT_LIT(out, " ecr ");
-	buf_dec(out, dissect_be32(p + 4));
+	p = pen_dec(pen_lit(p, " val "), dissect_be32(value));
+	buf_end(out, pen_dec(pen_lit(p, " ecr "), dissect_be32(value + 4)));
 }
 
 /* len: of the value, from the option's length byte; c ends where the captured value does. */
@@ -123,44 +122,46 @@ static void put_options(struct buf *out, struct cursor c)
 	}
 }
 
-static void put_flags(struct buf *out, uint8_t reserved, uint8_t flags)
+static uint8_t *pen_flags(uint8_t *p, uint8_t reserved, uint8_t flags)
 {
 	/* FIN SYN RST PSH ACK URG ECE CWR */
 	static const char letters[] = "FSRP.UEW";
 
-	for (int i = 0; i < 8; i++)
-		if (flags >> i & 1)
-			buf_u8(out, (uint8_t)letters[i]);
+	for (unsigned int left = flags; left; left &= left - 1)
+		*p++ = (uint8_t)letters[__builtin_ctz(left)];
 	if (reserved & 1) /* RFC 7560; now AccECN's AE */
-		buf_u8(out, 'e');
+		*p++ = 'e';
+	return p;
+}
+
+static void tcp_text(struct dissect *d, const uint8_t *tcp, uint32_t header)
+{
+	uint32_t seq = dissect_be32(tcp + 4);
+	uint8_t *p = buf_room(d->out, DISSECT_PIECES);
+
+	if (!p)
+		return;
+	p = pen_flags(pen_lit(p, " flags ["), tcp[12], tcp[13]);
+	p = pen_dec(pen_lit(p, "] seq "), seq);
+	if (d->plen > header) /* data, by the lengths in the headers; numbers wrap */
+		p = pen_dec(pen_lit(p, ":"), (uint32_t)(seq + (d->plen - header)));
+	if (tcp[13] & 0x10)
+		p = pen_dec(pen_lit(p, " ack "), dissect_be32(tcp + 8));
+	buf_end(d->out, pen_dec(pen_lit(p, " win "), dissect_be16(tcp + 14)));
 }
 
 void dissect_tcp(struct dissect *d)
 {
 	const uint8_t *p = cursor_take(&d->c, TCP_BYTES);
-	uint32_t seq, header;
+	uint32_t header;
 	size_t options;
 
 	if (!p) {
 		dissect_truncated(d);
 		return;
 	}
-	seq = dissect_be32(p + 4);
 	header = (p[12] >> 4) * 4u;
-	DISSECT_LIT(d->out, " flags [");
-	put_flags(d->out, p[12], p[13]);
-	DISSECT_LIT(d->out, "] seq ");
-	buf_dec(d->out, seq);
-	if (d->plen > header) { /* data, by the lengths in the headers; numbers wrap */
-		buf_u8(d->out, ':');
-		buf_dec(d->out, (uint32_t)(seq + (d->plen - header)));
-	}
-	if (p[13] & 0x10) {
-		DISSECT_LIT(d->out, " ack ");
-		buf_dec(d->out, dissect_be32(p + 8));
-	}
-	DISSECT_LIT(d->out, " win ");
-	buf_dec(d->out, dissect_be16(p + 14));
+	tcp_text(d, p, header);
 	if (header <= TCP_BYTES)
 		return;
 	options = header - TCP_BYTES;

@@ -157,6 +157,27 @@ static void put_date(struct buf *out, int64_t sec)
 	put_two(out, ':', in_day % 60);
 }
 
+/* Nanoseconds. Those of an event and the next mostly differ in the last eight digits alone. */
+static void put_ns(struct text *t, uint64_t ns, struct buf *out)
+{
+	enum { LAST = 100000000 };
+	uint8_t *p = buf_room(out, PEN_NUMBER);
+
+	if (!p)
+		return;
+	if (ns < LAST) {
+		buf_end(out, pen_dec(p, ns));
+		return;
+	}
+	if (t->ns_first != ns / LAST) {
+		t->ns_first = ns / LAST;
+		t->ns_len = (uint8_t)(pen_dec((uint8_t *)t->ns_text, t->ns_first) -
+				      (uint8_t *)t->ns_text);
+	}
+	memcpy(p, t->ns_text, sizeof(t->ns_text) / 2);
+	buf_end(out, pen_eight(p + t->ns_len, (uint32_t)(ns % LAST)));
+}
+
 void text_time(struct text *t, uint64_t ns, struct buf *out)
 {
 	int64_t nsec = (int64_t)(ns % NS_PER_SEC) + t->offset_nsec, sec;
@@ -166,7 +187,7 @@ void text_time(struct text *t, uint64_t ns, struct buf *out)
 	if (!t->o.utc || !t->has_offset ||
 	    __builtin_add_overflow(t->offset_sec, (int64_t)(ns / NS_PER_SEC) + nsec / NS_PER_SEC,
 				   &sec)) {
-		buf_dec(out, ns);
+		put_ns(t, ns, out);
 		return;
 	}
 	if (t->date_len && t->date_sec == sec) {

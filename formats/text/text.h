@@ -24,6 +24,17 @@ struct text_options {
 
 struct text_packet; /* cached text of a packet (text_packet.c) */
 
+/* Namespace and device of an event, and their text (text_skb.c). */
+struct text_net {
+	struct ev_netns netns;
+	struct ev_dev dev; /* its name is not borrowed: see name */
+	bool has_netns, has_dev;
+	uint8_t len; /* of text; 0: empty slot */
+	char name[16], text[128];
+};
+
+enum { TEXT_NETS = 4 };
+
 struct text {
 	struct text_options o;
 	bool has_offset;     /* of the wall clock: the latest startup or clock row that went by */
@@ -32,7 +43,11 @@ struct text {
 	int64_t date_sec;    /* the second that `date` shows */
 	uint8_t date_len;    /* 0: none yet */
 	char date[48];
-	struct text_packet *packets; /* NULL until the first packet */
+	uint64_t ns_first; /* nanoseconds of ns_text, without their last eight digits; 0: none */
+	uint8_t ns_len;
+	char ns_text[32];
+	struct text_packet *packets;     /* NULL until the first packet */
+	struct text_net nets[TEXT_NETS]; /* by the interface */
 };
 
 /* Copies the options. Ended by text_fini(), which frees what was cached. */

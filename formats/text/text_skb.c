@@ -123,24 +123,83 @@ static void put_gso(struct text_writer *w)
 	buf_end(w->out, pen_lit(p, "]"));
 }
 
-/* The pieces of a metadata line, one blank between them. Whether there was one, be it an empty one. */
-static bool put_line(struct text_writer *w, bool net, bool skb)
+static bool same_netns(const struct ev_netns *a, const struct ev_netns *b)
 {
-	const struct ev *ev = w->ev;
-	const struct {
-		bool shown;
-		text_group *put;
-	} pieces[] = {
-		{net && ev->netns, put_netns},
-		{net && ev->dev, put_dev},
-		{skb && ev->skb_vlan && w->t->o.link_layer, put_vlan},
-		{skb && (ev->skb_meta || ev->skb_dataref), put_skb},
-		{skb && ev->skb_gso, put_gso},
-	};
-	bool any = false;
+	return a->has == b->has && a->cookie == b->cookie && a->inum == b->inum;
+}
 
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		if (!pieces[i].shown)
+static bool same_dev(const struct ev_dev *d, const struct text_net *slot)
+{
+	return d->has == slot->dev.has && d->ifindex == slot->dev.ifindex &&
+	       d->rx_ifindex == slot->dev.rx_ifindex && d->name.len == slot->dev.name.len &&
+	       (!d->name.len || !memcmp(d->name.p, slot->name, d->name.len));
+}
+
+static void keep_net(struct text_net *slot, const struct ev_netns *n, const struct ev_dev *d,
+		     const uint8_t *text, size_t len)
+{
+	slot->len = 0;
+	if (len > sizeof(slot->text) || (d && d->name.len > sizeof(slot->name)))
+		return;
+	slot->has_netns = n != NULL;
+	slot->has_dev = d != NULL;
+	if (n)
+		slot->netns = *n;
+	if (d)
+		slot->dev = *d;
+	if (d && d->name.len)
+		memcpy(slot->name, d->name.p, d->name.len);
+	memcpy(slot->text, text, len);
+	slot->len = (uint8_t)len;
+}
+
+/*
+ * Namespace and device, which are the same for many events: their text is kept. What a slot holds is compared
+ * whole, so that it is right whatever batch the rows came from.
+ */
+static void put_net(struct text_writer *w)
+{
+	const struct ev_netns *n = w->ev->netns;
+	const struct ev_dev *d = w->ev->dev;
+	struct text_net *slot = &w->t->nets[d ? d->ifindex % TEXT_NETS : 0];
+	size_t begin = w->out->len;
+
+	if (slot->len && slot->has_netns == (n != NULL) && slot->has_dev == (d != NULL) &&
+	    (!n || same_netns(n, &slot->netns)) && (!d || same_dev(d, slot))) {
+		buf_put(w->out, slot->text, slot->len);
+		return;
+	}
+	if (n)
+		put_netns(w);
+	if (n && d)
+		buf_u8(w->out, ' ');
+	if (d)
+		put_dev(w);
+	if (!w->out->failed)
+		keep_net(slot, n, d, w->out->p + begin, w->out->len - begin);
+}
+
+/* The pieces of a metadata line: shown where an event has one of the sections. */
+static const struct piece {
+	uint64_t sections;
+	text_group *put;
+} net_pieces[] = {{EV_SECTION_BIT(netns) | EV_SECTION_BIT(dev), put_net}},
+  skb_pieces[] = {
+	  {EV_SECTION_BIT(skb_vlan), put_vlan},
+	  {EV_SECTION_BIT(skb_meta) | EV_SECTION_BIT(skb_dataref), put_skb},
+	  {EV_SECTION_BIT(skb_gso), put_gso},
+};
+
+/* One blank between the pieces; any: whether there was one before. Whether there was one, be it an empty one. */
+static bool put_pieces(struct text_writer *w, const struct piece *pieces, size_t n, bool any)
+{
+	/* tags that the hardware took are a part of the link layer */
+	uint64_t shown = w->ev->sections;
+
+	if (!w->t->o.link_layer)
+		shown &= ~EV_SECTION_BIT(skb_vlan);
+	for (size_t i = 0; i < n; i++) {
+		if (!(pieces[i].sections & shown))
 			continue;
 		if (any)
 			buf_u8(w->out, ' ');
@@ -150,20 +209,22 @@ static bool put_line(struct text_writer *w, bool net, bool skb)
 	return any;
 }
 
+#define PIECES(table) table, sizeof(table) / sizeof((table)[0])
+
 void text_group_net(struct text_writer *w)
 {
-	put_line(w, true, false);
+	put_pieces(w, PIECES(net_pieces), false);
 }
 
 void text_group_skb(struct text_writer *w)
 {
-	put_line(w, false, true);
+	put_pieces(w, PIECES(skb_pieces), false);
 }
 
 void text_group_classic(struct text_writer *w)
 {
 	size_t start = w->out->len;
-	bool any = put_line(w, true, true);
+	bool any = put_pieces(w, PIECES(skb_pieces), put_pieces(w, PIECES(net_pieces), false));
 
 	if (!w->ev->packet)
 		return;
