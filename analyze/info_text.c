@@ -4,6 +4,7 @@
 
 #include "analyze/info.h"
 #include "formats/json.h"
+#include "formats/json_event.h"
 #include "formats/schema.h"
 #include "formats/text/text.h"
 
@@ -16,7 +17,7 @@ struct single {
 	struct ev_finish finish;
 	bool has_startup, has_host, has_finish, has_offset;
 	int64_t offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
-	uint32_t clocks, interfaces, namespaces;
+	uint32_t clocks, interfaces, namespaces, inputs;
 };
 
 static struct single find_single(const struct info *o)
@@ -43,13 +44,14 @@ static struct single find_single(const struct info *o)
 			one.finish = *ev.finish;
 			one.has_finish = true;
 		}
-		if (ev.clock) {
+		if (ev.clock && EV_HAS(ev.clock, clock, offset)) {
 			one.offset_ns = ev.clock->offset;
 			one.has_offset = true;
 			one.clocks++;
 		}
 		one.interfaces += ev.iface != NULL;
 		one.namespaces += ev.nsinfo != NULL;
+		one.inputs += ev.input != NULL;
 	}
 	return one;
 }
@@ -248,6 +250,61 @@ static void put_probe(struct buf *out, const struct info_probe *p)
 	buf_u8(out, '\n');
 }
 
+/* The machine's name in front of what is its own, where there are several. */
+static void put_hostname(struct buf *out, const struct ev *ev)
+{
+	if (!ev->common || !ev->common->hostname.len)
+		return;
+	text_untrusted(out, ev->common->hostname.p, ev->common->hostname.len);
+	buf_u8(out, ' ');
+}
+
+/* Of which files it was made: "late merge of 0123456789abcdef: 18 of 512 rows, 0 of 3 lost". */
+static void put_input(struct buf *out, const struct ev *ev)
+{
+	const struct ev_input *in = ev->input;
+
+	buf_str(out, "  ");
+	put_hostname(out, ev);
+	text_untrusted(out, in->command.p, in->command.len);
+	buf_str(out, " of ");
+	if (in->id.len)
+		text_untrusted(out, in->id.p, in->id.len);
+	else
+		buf_str(out, "another format");
+	buf_printf(out, ": %llu of %llu rows, %llu of %llu lost", (unsigned long long)in->kept,
+		   (unsigned long long)in->read, (unsigned long long)in->lost_kept,
+		   (unsigned long long)in->lost);
+	if (in->damaged)
+		buf_printf(out, ", %llu damaged places", (unsigned long long)in->damaged);
+	if (EV_HAS(in, input, finished) && !in->finished)
+		buf_str(out, ", not finished");
+	if (in->filter.len) {
+		buf_str(out, "; by ");
+		text_untrusted(out, in->filter.p, in->filter.len);
+	}
+	if (in->left_out.len) {
+		buf_str(out, "; without ");
+		text_untrusted(out, in->left_out.p, in->left_out.len);
+	}
+	if (EV_HAS(in, input, shift))
+		buf_printf(out, "; times + %.9f s", (double)in->shift / 1e9);
+	if (EV_HAS(in, input, uncertainty))
+		buf_printf(out, ", wall clock known to %.6f ms", (double)in->uncertainty / 1e6);
+	buf_u8(out, '\n');
+}
+
+static void put_inputs(struct buf *out, const struct info *o)
+{
+	struct ev_walk w = ev_walk(o->rows);
+	struct ev ev = {0};
+
+	buf_str(out, "made by:\n");
+	while (ev_next(&w, &ev))
+		if (ev.input)
+			put_input(out, &ev);
+}
+
 static void put_interfaces(struct buf *out, const struct info *o)
 {
 	struct ev_walk w = ev_walk(o->rows);
@@ -256,13 +313,17 @@ static void put_interfaces(struct buf *out, const struct info *o)
 	buf_str(out, "interfaces:\n");
 	while (ev_next(&w, &ev)) {
 		if (ev.nsinfo) {
-			buf_printf(out, "  namespace %u ", ev.netns ? ev.netns->inum : 0);
+			buf_str(out, "  ");
+			put_hostname(out, &ev);
+			buf_printf(out, "namespace %u ", ev.netns ? ev.netns->inum : 0);
 			text_untrusted(out, ev.nsinfo->name.p, ev.nsinfo->name.len);
 			buf_u8(out, '\n');
 		}
 		if (!ev.iface)
 			continue;
-		buf_printf(out, "  %u ", ev.iface->ifindex);
+		buf_str(out, "  ");
+		put_hostname(out, &ev);
+		buf_printf(out, "%u ", ev.iface->ifindex);
 		text_untrusted(out, ev.iface->name.p, ev.iface->name.len);
 		buf_printf(out, " mtu %u", ev.iface->mtu);
 		if (ev.netns)
@@ -313,6 +374,8 @@ void info_put_text(const struct info *o, bool blank_line, struct buf *out)
 		put_probe(out, &o->probes[i]);
 	if (one.interfaces || one.namespaces)
 		put_interfaces(out, o);
+	if (one.inputs)
+		put_inputs(out, o);
 	put_sections(out, o);
 }
 
@@ -387,6 +450,26 @@ static void json_sections(struct buf *out, const struct info *o)
 	buf_u8(out, ']');
 }
 
+/* The rows as `skbox json` has them. */
+static void json_inputs(struct buf *out, const struct info *o)
+{
+	struct ev_walk w = ev_walk(o->rows);
+	struct ev ev = {0};
+	bool comma = false;
+
+	while (ev_next(&w, &ev)) {
+		if (!ev.input)
+			continue;
+		buf_str(out, comma ? "," : ",\"made_by\":[");
+		comma = true;
+		json_event_put(&ev, out);
+		if (out->len && out->p[out->len - 1] == '\n')
+			out->len--;
+	}
+	if (comma)
+		buf_u8(out, ']');
+}
+
 void info_put_json(const struct info *o, struct buf *out)
 {
 	struct single one = find_single(o);
@@ -423,6 +506,7 @@ void info_put_json(const struct info *o, struct buf *out)
 			json_number(out, "cpu_time_ns", one.finish.cpu_time);
 	}
 	json_probes(out, o);
+	json_inputs(out, o);
 	json_sections(out, o);
 	buf_str(out, "}\n");
 }

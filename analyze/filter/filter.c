@@ -46,6 +46,7 @@ struct filter {
 	uint64_t since_ns, until_ns;
 
 	enum pass pass;
+	bool want_sockets;
 	struct journey_set *journeys;
 	struct journey_spool *spool;
 	/* the command's own word about blocks */
@@ -282,6 +283,16 @@ static bool match_time(const struct filter *f, const struct ev *ev)
 	       ev->common->timestamp >= f->since_ns && ev->common->timestamp <= f->until_ns;
 }
 
+bool filter_in_time(const struct filter *f, const struct ev *ev)
+{
+	if (!is_timed(f))
+		return true;
+	if (!ev->loss || !EV_HAS(ev->loss, loss, from))
+		return match_time(f, ev);
+	return f->has_times && ev->common && ev->common->timestamp >= f->since_ns &&
+	       ev->loss->from <= f->until_ns;
+}
+
 static bool match_content(struct filter *f, const struct ev *ev)
 {
 	if (f->o.drops && !ev->skb_drop)
@@ -307,6 +318,8 @@ static bool match_journey(struct filter *f, const struct ev *ev)
 bool filter_match(struct filter *f, const struct ev *ev)
 {
 	if (filter_is_record(ev)) {
+		if (ev->loss && !filter_in_time(f, ev))
+			return false;
 		if (ev->loss && f->n_probes && EV_HAS(ev->loss, loss, probe))
 			return match_symbol(f, NULL, ev->loss->probe);
 		return true;
@@ -315,6 +328,11 @@ bool filter_match(struct filter *f, const struct ev *ev)
 		return false;
 	f->passed++;
 	return true;
+}
+
+void filter_want_sockets(struct filter *f)
+{
+	f->want_sockets = true;
 }
 
 bool filter_done(const struct filter *f)
@@ -379,6 +397,8 @@ bool filter_wants_block(void *ctx, const struct skbx_summary *summary)
 		return true;
 	if (filter_done(f))
 		return false;
+	if (f->pass == PASS_SHOW && f->want_sockets && summary->sockets)
+		return true;
 	if (f->pass == PASS_SHOW && f->also && !f->also(f->also_ctx, summary))
 		return false;
 	/* any block may hold more of a journey that another one names */

@@ -60,6 +60,9 @@ struct filter_options {
 
 void filter_options_free(struct filter_options *o);
 
+/* The options as on a command line, "-f 'tcp port 80' --drops"; nothing where everything passes. */
+void filter_describe(const struct filter_options *o, struct buf *out);
+
 /* Whether all of the input must be read before an event can be shown. */
 bool filter_reads_twice(const struct filter_options *o);
 
@@ -92,6 +95,15 @@ int filter_batch(void *filter, const struct ev_batch *batch);
  * as filter_is_record() tells, and are not counted.
  */
 bool filter_match(struct filter *f, const struct ev *ev);
+
+/*
+ * Whether an event's time is within --since and --until, a loss's interval partly; of the batch that
+ * filter_batch() got last.
+ */
+bool filter_in_time(const struct filter *f, const struct ev *ev);
+
+/* Blocks with socket snapshots are wanted, too, even if no event in them may match. */
+void filter_want_sockets(struct filter *f);
 
 /* After --count events have passed: nothing more will. */
 bool filter_done(const struct filter *f);

@@ -42,13 +42,20 @@ struct source {
 	const struct source_format *format;
 	void *self;
 	uint64_t told, bytes_before;
+	struct source_input *list; /* status.n_inputs */
 	struct ev_batch *batch;
 	struct terminal_progress progress;
 };
 
+struct source_input *source_current(struct source *s)
+{
+	return &s->list[s->status.n_inputs - 1];
+}
+
 void source_damage(struct source *s, const struct skbox_error *what)
 {
 	s->status.damaged++;
+	source_current(s)->damaged++;
 	if (s->options.damage) {
 		s->options.damage(s->options.ctx, what, s->format->unit);
 		return;
@@ -57,6 +64,11 @@ void source_damage(struct source *s, const struct skbox_error *what)
 		terminal_report(input_name(s->in), what, s->format->unit);
 	else if (s->told == TOLD_MAX + 1)
 		terminal_error("%s: more is damaged, only counted from here on", input_name(s->in));
+}
+
+const struct source_input *source_inputs(const struct source *s)
+{
+	return s->list;
 }
 
 struct source_status *source_counters(struct source *s)
@@ -187,14 +199,35 @@ static const struct source_format *recognize(struct input *in, struct skbox_erro
 	return NULL;
 }
 
+/* Room for what is known of the next input. */
+static int add_input(struct source *s)
+{
+	uint32_t n = s->status.n_inputs;
+	struct source_input *v = s->list;
+
+	if (!(n & (n - 1))) {
+		v = realloc(v, (n ? 2 * (size_t)n : 1) * sizeof(*v));
+		if (!v) {
+			terminal_error("out of memory");
+			return -ENOMEM;
+		}
+		s->list = v;
+	}
+	v[s->status.n_inputs++] = (struct source_input){0};
+	return 0;
+}
+
 static int open_input(struct source *s, const char *path)
 {
 	struct skbox_error err = {0};
-	int rc = input_open(&s->in, path, &err);
+	int rc = add_input(s);
+
+	if (rc < 0)
+		return rc;
+	rc = input_open(&s->in, path, &err);
 
 	s->told = 0;
-	s->status.sorted = s->status.has_id = s->status.finished = s->split_goes_on = false;
-	s->status.input++;
+	s->status.sorted = s->split_goes_on = false;
 	if (rc < 0) {
 		terminal_report(path, &err, NULL);
 		return rc;
@@ -478,6 +511,8 @@ int source_next(struct source *s, struct ev_batch **batch)
 			check_split(s);
 			check_rotated(s);
 			s->status.events += s->batch->n;
+			if (!source_current(s)->has_id)
+				source_current(s)->rows += s->batch->n;
 			terminal_progress_update(&s->progress, s->status.bytes, s->status.events);
 			*batch = s->batch;
 			if (rc == 0)
@@ -529,6 +564,7 @@ void source_close(struct source *s)
 	close_input(s);
 	ev_batch_free(s->batch);
 	source_follow_free(s->follow);
+	free(s->list);
 	free(s->split_base);
 	free(s);
 }

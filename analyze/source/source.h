@@ -57,10 +57,16 @@ struct source_status {
 	uint64_t blocks;       /* of them, read or skipped whole */
 	uint64_t skipped;      /* of those blocks, not wanted */
 	bool sorted;           /* the input being read holds series (see source_series()) */
-	/* the input that the events given out last are from: its number, from 1 on, and its file id */
-	uint32_t input;
-	bool has_id, finished; /* an event file; with its end (known behind its last events) */
+	uint32_t n_inputs;     /* opened so far; the events given out last are from the newest */
+};
+
+/* One of the inputs, a file of a rotated set too. */
+struct source_input {
 	uint8_t id[SKBX_ID_BYTES];
+	bool has_id;   /* it is an event file */
+	bool finished; /* with its end; known behind its last events */
+	uint64_t rows; /* read, or skipped by their blocks' summaries */
+	uint64_t damaged;
 };
 
 struct source;
@@ -89,6 +95,8 @@ struct ev_batch *source_take(struct source *s, struct ev_batch *other);
 bool source_reads(const struct source *s, const char *path);
 
 const struct source_status *source_status(const struct source *s);
+/* status.n_inputs of them, borrowed until the next source_next(). */
+const struct source_input *source_inputs(const struct source *s);
 
 /* Whether an event of a sorted stream is the first of its series. */
 static inline bool source_series(const struct ev *ev)
@@ -122,6 +130,7 @@ extern const struct source_format source_skbx, source_retis, source_pcap;
 /* Tells a damaged place of the current input and counts it. */
 void source_damage(struct source *s, const struct skbox_error *what);
 struct source_status *source_counters(struct source *s);
+struct source_input *source_current(struct source *s); /* valid until the next one is opened */
 const struct source_options *source_options(const struct source *s);
 
 #endif

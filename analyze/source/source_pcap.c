@@ -284,5 +284,5 @@ static int pcap_source_next(void *self, struct ev_batch *batch, struct skbox_err
 	return !x->ended;
 }
 
-const struct source_format source_pcap = {pcap_source_open, pcap_source_next, pcap_source_close, NULL,
-					  "offset"};
+const struct source_format source_pcap = {pcap_source_open, pcap_source_next, pcap_source_close,
+					  NULL, "offset"};

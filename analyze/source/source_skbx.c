@@ -53,7 +53,7 @@ static int skbx_open(struct source *s, struct input *in, void **self, struct skb
 		return rc;
 	}
 	source_counters(s)->event_files++;
-	source_counters(s)->has_id = x->reader != NULL;
+	source_current(s)->has_id = x->reader != NULL;
 	*self = x;
 	return 0;
 }
@@ -65,8 +65,12 @@ static int skbx_next(void *self, struct ev_batch *batch, struct skbox_error *err
 	const struct ev_rows *startups = &batch->sec[EV_startup];
 	int rc = x->reader ? skbx_read(x->reader, batch, err) : 0;
 
-	if (x->reader)
-		memcpy(st->id, skbx_read_status(x->reader)->id, sizeof(st->id));
+	if (x->reader) {
+		struct source_input *current = source_current(x->s);
+
+		memcpy(current->id, skbx_read_status(x->reader)->id, sizeof(current->id));
+		current->rows = skbx_read_status(x->reader)->events;
+	}
 	if (rc > 0) {
 		for (uint32_t i = 0; i < startups->n; i++)
 			st->sorted |= ((const struct ev_startup *)startups->p)[i].sorted;
@@ -77,7 +81,7 @@ static int skbx_next(void *self, struct ev_batch *batch, struct skbox_error *err
 		st->unknown += end->unknown;
 		st->blocks += end->blocks + end->blocks_skipped;
 		st->skipped += end->blocks_skipped;
-		st->finished = end->finished;
+		source_current(x->s)->finished = end->finished;
 		if (!end->finished)
 			st->unfinished++;
 	}
