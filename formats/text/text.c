@@ -427,6 +427,11 @@ bool text_event(struct text *t, const struct ev *ev, int level, struct buf *out)
 	buf_room(out, EVENT_ROOM);
 	if (level)
 		TEXT_LIT(out, "  \u21b3 ");
+	if (ev->common->hostname.len) {
+		/* of several: in front of all that is its own */
+		text_str(out, ev->common->hostname);
+		buf_u8(out, ' ');
+	}
 	if (ev->diag) {
 		text_time(t, ev->common->timestamp, out);
 		buf_u8(out, ' ');
