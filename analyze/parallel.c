@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -108,6 +109,7 @@ struct parallel *parallel_new(const struct parallel_ops *ops, void *ctx, unsigne
 			      void *jobs, size_t size, unsigned int n)
 {
 	struct parallel *p = calloc(1, sizeof(*p));
+	sigset_t all, before;
 
 	if (!p || !(p->state = calloc(n, sizeof(*p->state)))) {
 		free(p);
@@ -121,6 +123,9 @@ struct parallel *parallel_new(const struct parallel_ops *ops, void *ctx, unsigne
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->added, NULL);
 	pthread_cond_init(&p->freed, NULL);
+	/* signals are the caller's: they end what it waits in */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (p->n_workers + 1 < threads && p->n_workers < PARALLEL_THREADS_MAX) {
 		struct worker *w = &p->workers[p->n_workers];
 
@@ -130,6 +135,7 @@ struct parallel *parallel_new(const struct parallel_ops *ops, void *ctx, unsigne
 			break;
 		p->n_workers++;
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (p->n_workers)
 		return p;
 	parallel_free(p);

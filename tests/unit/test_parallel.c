@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Several threads: results in their order, and print with any number of them writes the same. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -130,6 +132,38 @@ static void results_do_not_wait(void **state)
 		seen = __atomic_load_n(&w.n_put, __ATOMIC_ACQUIRE);
 	}
 	assert_int_equal(seen, 1);
+	parallel_free(p);
+}
+
+static volatile sig_atomic_t in_caller;
+static pthread_t caller;
+
+static void on_signal(int number)
+{
+	in_caller = pthread_equal(pthread_self(), caller) ? 1 : 2;
+}
+
+/* A signal ends a read that the caller waits in, so it must not go to another thread. */
+static void signals_are_the_callers(void **state)
+{
+	struct sigaction old, new = {.sa_handler = on_signal};
+	struct work w = {0};
+	struct parallel *p = parallel_new(&ops, &w, 3, w.jobs, sizeof(w.jobs[0]), JOBS);
+	sigset_t usr1, before;
+
+	assert_non_null(p);
+	caller = pthread_self();
+	sigaction(SIGUSR1, &new, &old);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	/* while the caller does not take it another thread would */
+	pthread_sigmask(SIG_BLOCK, &usr1, &before);
+	kill(getpid(), SIGUSR1);
+	nap(20000);
+	assert_int_equal(in_caller, 0);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	assert_int_equal(in_caller, 1);
+	sigaction(SIGUSR1, &old, NULL);
 	parallel_free(p);
 }
 
@@ -309,6 +343,7 @@ int main(void)
 		cmocka_unit_test(results_keep_their_order),
 		cmocka_unit_test(nothing_behind_a_stop),
 		cmocka_unit_test(results_do_not_wait),
+		cmocka_unit_test(signals_are_the_callers),
 		cmocka_unit_test(threads_print_the_same),
 		cmocka_unit_test(damage_is_told_in_its_place),
 	};
