@@ -29,6 +29,7 @@ struct flow {
 	uint64_t seen_ns;
 	struct firefly last; /* its netlink lies in document */
 	struct buf document;
+	bool fin;       /* the peer's FIN came */
 	uint32_t index; /* in flows */
 };
 
@@ -186,9 +187,10 @@ static bool keep(struct fireflies *f, struct flow *w, const struct ev *ev)
 	const struct flowd_json_options options = {.ext = f->o->ext, .lean = f->o->lean};
 
 	w->seen_ns = ev->common->timestamp;
-	/* the notice of an end has counters, but of many things nothing: the document before says more */
+	w->fin |= firefly_has_fin(ev->diag->state);
+	/* a small socket, in TIME-WAIT, has nothing to tell: what was before it stays */
 	if (ev->tcpinfo) {
-		firefly_set_usage(&w->last, ev);
+		firefly_set_usage(&w->last, ev, w->fin);
 		buf_clear(&w->document);
 		flowd_json(ev, &options, &w->document);
 	}
@@ -211,7 +213,8 @@ static int take_snapshot(struct fireflies *f, const struct ev *ev, struct buf *o
 		return 0;
 	key = key_of(d, &t, ns);
 	w = sort_map_get(&f->map, &key);
-	if (BIT_OF(d->state) & STATES_OVER) {
+	/* FIN-WAIT-2 of a small socket, without tcp_info, is as good as TIME-WAIT */
+	if (BIT_OF(d->state) & STATES_OVER || !ev->tcpinfo) {
 		if (!w)
 			return 0;
 		if (!keep(f, w, ev))

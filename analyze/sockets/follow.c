@@ -46,16 +46,10 @@ static uint64_t cookie_of(const struct ev *ev)
 static bool wants(struct follow *f, const struct ev *ev)
 {
 	uint64_t cookie = cookie_of(ev), want = f->o->want.cookie;
-	struct packet_headers headers = {0};
+	struct packet_headers headers;
 	struct tuple t;
-	bool has = false;
+	bool has = follow_tuple_of(ev, &headers, &t);
 
-	if (ev->packet) {
-		packet_parse(ev->packet, &headers);
-		has = tuple_of_packet(&headers, &t);
-	}
-	if (ev->diag)
-		has = tuple_of_socket(ev->diag, &t);
 	if (want) {
 		if (cookie == want && has && !tuple_is_open(&t))
 			keep(f, follow_tuple_hash(&t), KEY_TUPLE);
@@ -88,6 +82,7 @@ static bool release(struct follow *f, uint32_t rest)
 	struct ev_walk w = ev_walk(f->held);
 	struct ev_batch *b = f->held;
 	struct ev ev = {0};
+	bool *shown = f->shown;
 	uint32_t n = 0;
 
 	if (b->failed) {
@@ -98,13 +93,19 @@ static bool release(struct follow *f, uint32_t rest)
 		f->views[n] = ev;
 	qsort(f->views, n, sizeof(*f->views), compare_time);
 	for (uint32_t i = 0; i < n; i++) {
-		if (n - i <= rest)
+		bool show = shown[f->views[i].index];
+
+		if (n - i <= rest) {
+			f->spare_shown[f->spare->n] = show;
 			ev_copy(f->spare, &f->views[i]);
-		else if (f->more)
-			follow_take(f, &f->views[i]);
+		} else if (f->more) {
+			follow_take(f, &f->views[i], show);
+		}
 	}
 	f->held = f->spare;
 	f->spare = b;
+	f->shown = f->spare_shown;
+	f->spare_shown = shown;
 	ev_batch_clear(b);
 	return f->more;
 }
@@ -136,14 +137,20 @@ const char *follow_netns_name(const struct follow *f, struct tuple_netns ns)
 	return NULL;
 }
 
+/* Whether what the recording says of itself is told: not behind --until. */
+static bool is_told(struct follow *f, const struct ev *ev)
+{
+	uint64_t until;
+
+	return !filter_until(f->filter, &until) || !ev->common || ev->common->timestamp <= until;
+}
+
 static bool take_batch(struct follow *f, const struct ev_batch *batch)
 {
 	struct ev_walk w = ev_walk(batch);
 	struct ev ev = {0};
 
-	while (f->more && ev_next(&w, &ev)) {
-		bool wanted = filter_match(f->filter, &ev);
-
+	while (f->more && !filter_done(f->filter) && ev_next(&w, &ev)) {
 		if (ev.startup || ev.clock) {
 			/* what time is shown from */
 			buf_clear(&f->line);
@@ -151,8 +158,9 @@ static bool take_batch(struct follow *f, const struct ev_batch *batch)
 		}
 		if (ev.nsinfo)
 			take_name(f, &ev);
-		if (filter_is_record(&ev) ? !ev.loss && !ev.snapset : !wanted || !wants(f, &ev))
+		if (filter_is_record(&ev) ? !ev.loss && !ev.snapset : !wants(f, &ev))
 			continue;
+		f->shown[f->held->n] = filter_match(f->filter, &ev) && is_told(f, &ev);
 		ev_copy(f->held, &ev);
 		if ((f->held->n == HELD_MAX || f->held->bytes > HELD_BYTES) &&
 		    !release(f, f->held->n / 2))
@@ -172,8 +180,11 @@ static bool put_text(void *ctx, const void *p, size_t len)
 /* The texts of all connections but the first, which went out as it came. */
 static int put_rest(struct follow *f)
 {
-	for (uint32_t i = 1; i < f->n_conns && f->more && !f->o->json; i++)
+	for (uint32_t i = 1; i < f->n_conns && f->more && !f->o->json; i++) {
+		if (f->conns[i]->headed && f->out.bytes + f->out.buf.len)
+			buf_u8(&f->out.buf, '\n');
 		f->more = shelf_read(&f->shelf, &f->conns[i]->text, put_text, f);
+	}
 	if (f->shelf.error)
 		terminal_error("sockets: cannot keep the text of %u connections: %s", f->n_conns,
 			       strerror(-f->shelf.error));
@@ -182,7 +193,11 @@ static int put_rest(struct follow *f)
 
 static void say_notes(const struct follow *f)
 {
-	if (!f->n_conns)
+	uint32_t headed = 0;
+
+	for (uint32_t i = 0; i < f->n_conns; i++)
+		headed += f->conns[i]->headed;
+	if (!headed)
 		terminal_error("note: no packet and no socket of %s", f->o->wanted);
 	if (f->left_out)
 		terminal_error(
@@ -201,6 +216,8 @@ static void free_all(struct follow *f)
 	free(f->names);
 	dumps_free(&f->dumps);
 	free(f->views);
+	free(f->shown);
+	free(f->spare_shown);
 	sort_map_free(&f->map);
 	sort_map_free(&f->kept);
 	ev_batch_free(f->held);
@@ -223,7 +240,9 @@ int follow_run(const struct follow_options *options, struct filter *filter, stru
 	f.held = ev_batch_new();
 	f.spare = ev_batch_new();
 	f.views = calloc(HELD_MAX + 1, sizeof(*f.views));
-	if (!f.held || !f.spare || !f.views) {
+	f.shown = calloc(HELD_MAX + 1, sizeof(*f.shown));
+	f.spare_shown = calloc(HELD_MAX + 1, sizeof(*f.spare_shown));
+	if (!f.held || !f.spare || !f.views || !f.shown || !f.spare_shown) {
 		terminal_error("out of memory");
 		goto out;
 	}

@@ -12,7 +12,13 @@
 
 enum { KEY_TUPLE = 1, KEY_COOKIE = 2 };
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_ACK = 16 };
-enum { STATE_TIME_WAIT = 6, STATE_CLOSE = 7, STATE_NEW_SYN_RECV = 12 };
+enum {
+	STATE_SYN_SENT = 2,
+	STATE_TIME_WAIT = 6,
+	STATE_CLOSE = 7,
+	STATE_LISTEN = 10,
+	STATE_NEW_SYN_RECV = 12
+};
 
 /* An event, as far as it is about a connection. */
 struct about {
@@ -43,6 +49,20 @@ uint64_t follow_tuple_hash(const struct tuple *t)
 	return sum;
 }
 
+bool follow_tuple_of(const struct ev *ev, struct packet_headers *headers, struct tuple *t)
+{
+	*headers = (struct packet_headers){0};
+	if (ev->diag)
+		return tuple_of_socket(ev->diag, t);
+	if (ev->packet) {
+		packet_parse(ev->packet, headers);
+		if (tuple_of_packet(headers, t))
+			return true;
+	}
+	/* a window is what only sockets of TCP have */
+	return ev->sock && EV_HAS(ev->sock, sock, cwnd) && tuple_of_sock(ev->sock, t);
+}
+
 /* 0: as the connection has it; 1: the other way round; -1: not its tuple. */
 static int direction(const struct follow_conn *c, const struct tuple *t)
 {
@@ -61,7 +81,7 @@ static uint32_t distance(uint32_t a, uint32_t b)
 }
 
 /*
- * Whose socket an event has. A packet that goes out has the sender's; one that came in may have the
+ * Whose socket an event has: its own end says it, where it was recorded. Else: a packet that goes out has the sender's; one that came in may have the
  * receiver's already (early demux). The packet's number is near what the one sends next, or near
  * what the other expects.
  */
@@ -69,10 +89,13 @@ static int side_of(const struct follow_conn *c, const struct about *a)
 {
 	const struct ev_sock *s = a->ev->sock;
 	int dir = a->has_tuple ? direction(c, &a->tuple) : -1;
+	struct tuple own;
 
 	for (int i = 0; a->cookie && i < 2; i++)
 		if (c->side[i].cookie == a->cookie)
 			return i;
+	if (s && tuple_of_sock(s, &own) && direction(c, &own) >= 0)
+		return direction(c, &own);
 	if (a->ev->diag || dir < 0)
 		return dir;
 	if (s && EV_HAS(s, sock, snd_nxt) && EV_HAS(s, sock, rcv_nxt) &&
@@ -194,20 +217,33 @@ static struct follow_conn *find(struct follow *f, struct about *a)
 
 /* ---- happenings ---- */
 
-static void put_line(struct follow *f, struct follow_conn *c, const struct follow_line *l)
+static void put_out(struct follow *f, struct follow_conn *c)
 {
-	buf_clear(&f->line);
-	if (f->o->json)
-		follow_json_line(f, c, l, &f->line);
-	else
-		follow_text_line(f, c, l, &f->line);
-	c->last_ns = l->time_ns;
 	if (f->o->json || c->number == 1) {
 		buf_put(&f->out.buf, f->line.p, f->line.len);
 		f->more = f->more && terminal_more(&f->out);
 	} else {
 		shelf_add(&f->shelf, &c->text, f->line.p, f->line.len);
 	}
+}
+
+static void put_line(struct follow *f, struct follow_conn *c, const struct follow_line *l)
+{
+	buf_clear(&f->line);
+	if (!c->headed) {
+		c->headed = true;
+		c->last_ns = l->time_ns;
+		if (f->o->json)
+			follow_json_heading(f, c, &f->line);
+		else
+			follow_text_heading(f, c, &f->line);
+	}
+	if (f->o->json)
+		follow_json_line(f, c, l, &f->line);
+	else
+		follow_text_line(f, c, l, &f->line);
+	c->last_ns = l->time_ns;
+	put_out(f, c);
 }
 
 /* One line for the snapshots that were all the same. */
@@ -228,6 +264,8 @@ static void put_unchanged(struct follow *f, struct follow_conn *c)
 
 static void put(struct follow *f, struct follow_conn *c, const struct follow_line *l)
 {
+	if (!f->show)
+		return;
 	put_unchanged(f, c);
 	put_line(f, c, l);
 }
@@ -242,22 +280,28 @@ static void put_losses(struct follow *f, struct follow_conn *c, uint64_t now)
 					.side = -1,
 					.loss = loss};
 
-		if (loss->to_ns >= c->first_ns)
+		if (loss->to_ns >= c->first_ns && c->headed)
 			put(f, c, &l);
 	}
 }
 
-static void put_heading(struct follow *f, struct follow_conn *c)
+/*
+ * Whether a socket can come from one state to the other. A snapshot can be older than its time, by as long as
+ * its dump took; and while a socket turns into one in TIME-WAIT the whole one, in CLOSE, is still seen.
+ */
+static bool can_follow(uint8_t old, uint8_t state)
 {
-	buf_clear(&f->line);
-	if (f->o->json)
-		follow_json_heading(f, c, &f->line);
-	else
-		follow_text_heading(f, c, &f->line);
-	if (f->o->json || c->number == 1)
-		buf_put(&f->out.buf, f->line.p, f->line.len);
-	else
-		shelf_add(&f->shelf, &c->text, f->line.p, f->line.len);
+	static const uint8_t rank[] = {
+		[1] = 3 /* ESTAB */,      [2] = 1 /* SYN-SENT */,   [3] = 2 /* SYN-RECV */,
+		[4] = 4 /* FIN-WAIT-1 */, [5] = 5 /* FIN-WAIT-2 */, [6] = 8 /* TIME-WAIT */,
+		[7] = 7 /* CLOSE */,      [8] = 4 /* CLOSE-WAIT */, [9] = 5 /* LAST-ACK */,
+		[10] = 3 /* LISTEN */,    [11] = 6 /* CLOSING */,   [12] = 2 /* a request */,
+	};
+
+	/* one that was disconnected may connect or listen again */
+	if (old == STATE_CLOSE && (state == STATE_SYN_SENT || state == STATE_LISTEN))
+		return true;
+	return old >= sizeof(rank) || state >= sizeof(rank) || rank[state] > rank[old];
 }
 
 static void put_state(struct follow *f, struct follow_conn *c, const struct about *a, int side,
@@ -270,7 +314,7 @@ static void put_state(struct follow *f, struct follow_conn *c, const struct abou
 				.ev = a->ev,
 				.old_state = s->state};
 
-	if (!state || s->state == state)
+	if (!state || s->state == state || (s->state && !can_follow(s->state, state)))
 		return;
 	s->state = state;
 	put(f, c, &l);
@@ -354,8 +398,11 @@ static void take_row(struct follow *f, struct follow_conn *c, const struct about
 	struct follow_line l = {
 		.kind = FOLLOW_SOCKET, .time_ns = a->time_ns, .side = side, .ev = a->ev};
 
-	put_state(f, c, a, side, a->ev->diag->state);
-	if (!f->o->json && s->rows && !values_changed(VALUES_SNAPSHOT, &s->snapshot, a->ev)) {
+	/* the notice of an end says CLOSE of what may go on as a small socket in TIME-WAIT */
+	if (a->ev->diag->state != STATE_CLOSE)
+		put_state(f, c, a, side, a->ev->diag->state);
+	if (f->show && !f->o->json && s->rows &&
+	    !values_changed(VALUES_SNAPSHOT, &s->snapshot, a->ev)) {
 		/* those of the other end are told in their order */
 		if (c->side[!side].unchanged)
 			put_unchanged(f, c);
@@ -384,16 +431,14 @@ static void bind_cookie(struct follow *f, struct follow_conn *c, const struct ab
 
 static void take_about(struct follow *f, struct about *a)
 {
-	uint32_t known = f->n_conns;
 	struct follow_conn *c = find(f, a);
 	int side;
 
 	if (!c)
 		return;
-	if (f->n_conns > known)
-		put_heading(f, c);
 	side = side_of(c, a);
-	put_losses(f, c, a->time_ns);
+	if (f->show)
+		put_losses(f, c, a->time_ns);
 	bind_cookie(f, c, a, side);
 	if (a->ev->diag && side >= 0)
 		take_row(f, c, a, side);
@@ -451,17 +496,20 @@ static void take_dump(struct follow *f, const struct ev *ev, const struct dumps_
 			if (!s->rows || s->gone || s->family != of->family ||
 			    s->row_ns >= of->complete_ns || !tuple_netns_same(c->ns, of->ns))
 				continue;
+			s->gone = true;
+			if (!c->headed || !f->show)
+				continue;
 			put_losses(f, c, ev->common->timestamp);
 			put(f, c, &l);
-			s->gone = true;
 		}
 	}
 }
 
-void follow_take(struct follow *f, const struct ev *ev)
+void follow_take(struct follow *f, const struct ev *ev, bool shown)
 {
 	struct about a = {.ev = ev, .ns = tuple_netns_of(ev)};
 
+	f->show = shown;
 	a.time_ns = ev->common ? ev->common->timestamp : 0;
 	if (ev->loss) {
 		take_loss(f, ev);
@@ -474,21 +522,14 @@ void follow_take(struct follow *f, const struct ev *ev)
 			take_dump(f, ev, of);
 		return;
 	}
-	if (ev->packet) {
-		packet_parse(ev->packet, &a.headers);
-		a.has_tuple = tuple_of_packet(&a.headers, &a.tuple);
-	}
-	if (ev->diag) {
-		a.has_tuple = tuple_of_socket(ev->diag, &a.tuple);
-		a.cookie = ev->diag->cookie;
-	} else if (ev->sock) {
-		a.cookie = ev->sock->cookie;
-	}
+	a.has_tuple = follow_tuple_of(ev, &a.headers, &a.tuple);
+	a.cookie = ev->diag ? ev->diag->cookie : ev->sock ? ev->sock->cookie : 0;
 	take_about(f, &a);
 }
 
 void follow_end(struct follow *f)
 {
+	f->show = true;
 	for (uint32_t i = 0; i < f->n_conns && f->more; i++) {
 		struct follow_conn *c = f->conns[i];
 		bool over = (c->side[0].gone || !c->side[0].rows) &&

@@ -55,6 +55,7 @@ struct follow_conn {
 	uint32_t n_places;
 	uint64_t first_ns, last_ns; /* happenings */
 	uint32_t losses;            /* of follow.losses that were looked at */
+	bool headed;                /* its heading was put out: something of it is shown */
 	struct shelf_text text;
 };
 
@@ -105,9 +106,11 @@ struct follow {
 	struct text text; /* for times */
 	struct terminal_out out;
 	bool more; /* somebody reads */
+	bool show; /* the event at hand */
 
 	/* what is in order and waits for what may be before it */
 	struct ev_batch *held, *spare;
+	bool *shown, *spare_shown; /* of each of them: the filters let it pass */
 	struct ev *views;
 
 	struct sort_map map;  /* (tuple's hash, 1): the newest of a chain; (cookie, 2) */
@@ -126,8 +129,10 @@ struct follow {
 	struct buf line;
 };
 
-/* follow_conn.c: the next event in the order of time */
-void follow_take(struct follow *f, const struct ev *ev);
+/* follow_conn.c: the addresses and ports of an event; false: it has none of TCP. Fills headers of its packet */
+bool follow_tuple_of(const struct ev *ev, struct packet_headers *headers, struct tuple *t);
+/* the next event in the order of time; one that is not shown still tells what belongs together */
+void follow_take(struct follow *f, const struct ev *ev, bool shown);
 /* What is still to be told of each connection: losses, where it may have gone on. */
 void follow_end(struct follow *f);
 uint64_t follow_tuple_hash(const struct tuple *t); /* the same for both directions */

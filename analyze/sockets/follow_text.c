@@ -31,8 +31,6 @@ void follow_text_heading(struct follow *f, const struct follow_conn *c, struct b
 {
 	const char *name = follow_netns_name(f, c->ns);
 
-	if (c->number > 1)
-		buf_u8(out, '\n');
 	buf_str(out, "== ");
 	tuple_put_end(&c->tuple.from, out);
 	buf_str(out, tuple_is_open(&c->tuple) ? " listening " : " -> ");

@@ -46,6 +46,14 @@ bool tuple_of_socket(const struct ev_diag *d, struct tuple *t)
 	       set_address(&t->to, d->dst.p, d->dst.len);
 }
 
+bool tuple_of_sock(const struct ev_sock *s, struct tuple *t)
+{
+	t->from.port = s->sport;
+	t->to.port = s->dport;
+	return EV_HAS(s, sock, sport) && set_address(&t->from, s->src.p, s->src.len) &&
+	       set_address(&t->to, s->dst.p, s->dst.len);
+}
+
 bool tuple_is_open(const struct tuple *t)
 {
 	return !t->to.port;

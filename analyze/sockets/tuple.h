@@ -25,6 +25,7 @@ struct tuple {
 /* False: it has no addresses and ports of TCP. */
 bool tuple_of_packet(const struct packet_headers *h, struct tuple *t);
 bool tuple_of_socket(const struct ev_diag *d, struct tuple *t);
+bool tuple_of_sock(const struct ev_sock *s, struct tuple *t); /* of the section within an event */
 
 static inline bool tuple_end_same(const struct tuple_end *a, const struct tuple_end *b)
 {

@@ -97,14 +97,16 @@ static const struct {
 	[VALUES_PACKET] = {packet, sizeof(packet) / sizeof(packet[0])},
 };
 
-static bool value_of(const struct row *r, const struct ev *ev, bool raw, uint64_t *v)
+static bool value_of(const struct row *r, const struct values *before, const struct ev *ev,
+		     bool raw, uint64_t *v)
 {
 	const void *row = ev->row[r->section];
 
 	if (!row || !(*(const uint64_t *)row >> r->bit & 1))
 		return false;
 	/* of a socket that listens they mean something else, which the queues say already */
-	if (r->section == EV_tcpinfo && ev->diag && ev->diag->state == STATE_LISTEN)
+	if (r->section == EV_tcpinfo &&
+	    (before->listens || (ev->diag && ev->diag->state == STATE_LISTEN)))
 		return false;
 	*v = schema_get(schema_field_of(r->section, r->bit + 1u), row);
 	if (!raw && r->unset && *v >= r->unset)
@@ -131,7 +133,7 @@ bool values_changed(enum values_table table, const struct values *before, const 
 	for (unsigned int i = 0; i < tables[table].n; i++) {
 		uint64_t v;
 
-		if (value_of(&tables[table].rows[i], ev, false, &v) &&
+		if (value_of(&tables[table].rows[i], before, ev, false, &v) &&
 		    (before->has >> i & 1 ? v != before->v[i] : v != 0))
 			return true;
 	}
@@ -155,15 +157,21 @@ static void put_change(const struct row *r, bool known, uint64_t old, uint64_t v
 	put_value(r, v, out);
 }
 
+static void note_listener(struct values *before, const struct ev *ev)
+{
+	before->listens |= ev->diag && ev->diag->state == STATE_LISTEN;
+}
+
 void values_put_text(enum values_table table, struct values *before, const struct ev *ev,
 		     struct buf *out)
 {
+	note_listener(before, ev);
 	for (unsigned int i = 0; i < tables[table].n; i++) {
 		const struct row *r = &tables[table].rows[i];
 		bool known = before->has >> i & 1;
 		uint64_t v;
 
-		if (!value_of(r, ev, false, &v))
+		if (!value_of(r, before, ev, false, &v))
 			continue;
 		if (known ? v != before->v[i] : v != 0)
 			put_change(r, known, before->v[i], v, out);
@@ -177,12 +185,13 @@ void values_put_json(enum values_table table, struct values *before, const struc
 {
 	bool any = false;
 
+	note_listener(before, ev);
 	for (unsigned int i = 0; i < tables[table].n; i++) {
 		const struct row *r = &tables[table].rows[i];
 		bool known = before->has >> i & 1;
 		uint64_t v;
 
-		if (!value_of(r, ev, true, &v) || (known && v == before->v[i]))
+		if (!value_of(r, before, ev, true, &v) || (known && v == before->v[i]))
 			continue;
 		if (any)
 			buf_u8(out, ',');

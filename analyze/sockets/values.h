@@ -19,6 +19,7 @@ enum values_table {
 /* The state that was shown last; zeroed at first. */
 struct values {
 	uint64_t has; /* bits of rows of the table */
+	bool listens; /* it was seen listening: its struct tcp_info means nothing */
 	uint64_t v[VALUES_MAX];
 };
 

@@ -34,7 +34,12 @@ bool firefly_flow_of(const struct ev_diag *d, struct firefly_flow *flow)
 	       d->dport;
 }
 
-void firefly_set_usage(struct firefly *f, const struct ev *ev)
+bool firefly_has_fin(unsigned int state)
+{
+	return state == STATE_CLOSE_WAIT || state == STATE_LAST_ACK || state == STATE_CLOSING;
+}
+
+void firefly_set_usage(struct firefly *f, const struct ev *ev, bool fin)
 {
 	const struct ev_tcpinfo *t = ev->tcpinfo;
 
@@ -43,13 +48,8 @@ void firefly_set_usage(struct firefly *f, const struct ev *ev)
 	f->sent = f->received = 0;
 	if (f->has_sent && t->bytes_sent > t->bytes_retrans)
 		f->sent = t->bytes_sent - t->bytes_retrans;
-	if (!f->has_received)
-		return;
-	f->received = t->bytes_received;
-	if (f->received && ev->diag &&
-	    (ev->diag->state == STATE_CLOSE_WAIT || ev->diag->state == STATE_LAST_ACK ||
-	     ev->diag->state == STATE_CLOSING))
-		f->received--;
+	if (f->has_received)
+		f->received = t->bytes_received - (fin && t->bytes_received);
 }
 
 /* RFC 3339, in UTC with microseconds. */

@@ -44,9 +44,12 @@ bool firefly_flow_of(const struct ev_diag *d, struct firefly_flow *flow);
 
 /*
  * The usage from the counters of a snapshot: sent without what was retransmitted, received without the FIN,
- * which the kernel counts as a byte. What this kernel does not count stays absent.
+ * which the kernel counts as a byte. What this kernel does not count stays absent. fin: the peer's FIN is known to have
+ * come.
  */
-void firefly_set_usage(struct firefly *f, const struct ev *ev);
+void firefly_set_usage(struct firefly *f, const struct ev *ev, bool fin);
+/* Whether a socket in this TCP state has received its peer's FIN. */
+bool firefly_has_fin(unsigned int state);
 
 /* One object, without line feed. */
 void firefly_put(const struct firefly *f, struct buf *out);

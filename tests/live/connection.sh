@@ -4,11 +4,13 @@
 # packets, drops and sockets; and what `skbox sockets --follow` and fireflies make of it.
 #
 # usage: tests/live/connection.sh                   the test
-#        tests/live/connection.sh --record FILE     only records (testdata/connection.skbx: then run `make bless NAME='connection*'`)
+#        tests/live/connection.sh --record FILE [PERIOD]
+#                                              only records (testdata/connection.skbx, on a kernel that has netem; then
+#                                              run "make bless NAME='connection*'")
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 export PATH=$PATH:/usr/sbin:/sbin
-skbox=build/skbox
+skbox=build/skbox period=25ms
 [ "${1:-}" != --in ] || {
 	# the traffic: the recorder runs this
 	server=$2 client=$3
@@ -56,7 +58,7 @@ for want in (60000, 2000):
 for needed in "root [ $(id -u) = 0 ]" "netns unshare -n true" "bpf bpftool prog show"; do
 	${needed#* } >/dev/null 2>&1 || { echo "skip connection: needs ${needed%% *}" && exit 0; }
 done
-client=skbox-conn-$$-c server=skbox-follow-$$-s
+client=skbox-conn-$$-c server=skbox-conn-$$-s
 work=$(mktemp -d)
 clean_up() {
 	for name in $client $server; do ip netns del "$name" 2>/dev/null; done
@@ -76,7 +78,7 @@ make_network() {
 		ip -n "$1" addr add 10.78.0."$2"/24 dev eth0 && ip -n "$1" link set eth0 up && ip -n "$1" link set lo up || return
 	done
 	# netem where the kernel has it; else a bucket with a short queue loses packets as well
-	tc -n $server qdisc add dev eth0 root netem rate 20mbit limit 14 loss 2% delay 1ms 2>/dev/null ||
+	tc -n $server qdisc add dev eth0 root netem rate 20mbit limit 30 loss 8% delay 1ms 2>/dev/null ||
 		tc -n $server qdisc add dev eth0 root tbf rate 20mbit burst 4k limit 20k || return
 	# and one packet of the request is dropped, so that it has to be sent again
 	ip netns exec $client nft -f - <<-'END'
@@ -91,12 +93,13 @@ make_network() {
 
 record() { # FILE
 	build/skbox-capture -o "$1" --force -p tp:net:net_dev_start_xmit -p tp:net:netif_receive_skb -p tp:skb:kfree_skb \
-		-p tp:tcp:tcp_retransmit_skb -f 'tcp port 8443' --collect sock --snaplen 66 --sockets 25ms --netns $client --netns $server \
+		-p tp:tcp:tcp_retransmit_skb -f 'tcp port 8443' --collect sock --snaplen 66 --sockets $period --netns $client --netns $server \
 		-- tests/live/connection.sh --in $server $client >"$work/log" 2>&1 </dev/null
 }
 
 make_network >"$work/log" 2>&1 || { echo "not ok connection: no network: $(tail -n 3 "$work/log")" && exit 1; }
 if [ "${1:-}" = --record ]; then
+	period=${3:-$period}
 	record "$2" || { cat "$work/log" && exit 1; }
 	chmod 644 "$2"
 	exit
@@ -104,3 +107,27 @@ fi
 file=$work/connection.skbx
 record "$file"
 verdict "two connections are recorded" $? "$(tail -n 2 "$work/log" | tr '\n' ' ')"
+
+shown() { "$skbox" sockets --follow 10.78.0.2:8443 "$@" "$file" 2>&1; }
+shown >"$work/text"
+count() { grep -cE -- "$1" "$work/text"; }
+# of each namespace two connections on the same ports, and the socket that listens
+[ "$(count '^== 10.78.0.1:40000 -> 10.78.0.2:8443 ')" = 4 ] && [ "$(count '^== .* listening')" = 1 ]
+verdict "each connection has a heading" $? "$(grep '^==' "$work/text" | tr '\n' ';')"
+[ "$(count ' drop .* NETFILTER_DROP \[P\.\] seq 1:4 ')" = 1 ]
+verdict "the request that nft dropped is told" $? "$(count NETFILTER_DROP) such lines"
+[ "$(count ' drop .* QDISC_DROP ')" -gt 0 ] && [ "$(count ' socket .* retrans:(\+[0-9]+|[1-9])')" -gt 0 ]
+verdict "packets that the link lost, and what was sent again, are told" $? "$(count QDISC_DROP) losses, $(count 'retrans:') retransmits"
+[ "$(count ' packet .* \(old\)')" -gt 0 ]
+verdict "packets that were sent again are marked" $? "none"
+# the figures of a socket are those of its last snapshot: 60,000 bytes went over the first, 2,000 over the second
+for want in 60000 2000; do
+	"$skbox" json --shape firefly --experiment 1 --activity 2 --lean "$file" 2>&1 |
+		grep -q '"state":"end".*"usage":{"received":[0-9]*,"sent":'"$want"'}'
+	verdict "a firefly tells that $want bytes were sent" $? "no such end"
+done
+cookie=$(grep -oE 'sk:[0-9a-f]+' <<<"$("$skbox" sockets "$file" | grep '10.78.0.1:40000 10.78.0.2:8443')" | head -n 1)
+"$skbox" sockets --follow "$cookie" "$file" >"$work/one" 2>&1
+[ "$(grep -c '^==' "$work/one")" = 1 ] && [ "$(grep -c ' packet ' "$work/one")" -gt 10 ]
+verdict "a cookie is followed" $? "$cookie: $(wc -l <"$work/one") lines"
+
