@@ -89,6 +89,7 @@ enum probe_feature {
 	PROBE_COOKIE = 1 << 20, /* the attachment says which probe it is, not id (5.15) */
 	PROBE_MOVE = 1 << 21,   /* the packet's data is about to move (exact tracking) */
 	PROBE_WHERE = 1 << 22,  /* and where the arguments are */
+	PROBE_LAST = 1 << 23,   /* the data ends if no clone holds it any more (exact tracking) */
 };
 
 /* Which header a packet filter begins at. */

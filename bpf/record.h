@@ -352,15 +352,19 @@ static __always_inline int VARIANT(record_bare)(__u64 *ctx, const struct saved *
  * The data of a packet dies with the skb unless a clone still holds it (skb_data_unref()). The
  * lower half of dataref counts all holders, the upper half those that want only the payload.
  */
-static __always_inline void VARIANT(end_packet)(struct sk_buff *skb, __u64 head)
+static __always_inline bool VARIANT(is_last)(struct sk_buff *skb, __u64 head)
 {
 	__u32 dataref = 0, mine = READ_BITS(skb, nohdr) ? (1 << 16) + 1 : 1;
 	__u64 at = head + READ(skb, end) + bpf_core_field_offset(struct skb_shared_info, dataref);
 
-	if (READ_BITS(skb, cloned) &&
-	    (bpf_probe_read_kernel(&dataref, 4, (void *)at) || dataref != mine))
-		return;
-	track_forget(head);
+	return !READ_BITS(skb, cloned) ||
+	       (!bpf_probe_read_kernel(&dataref, 4, (void *)at) && dataref == mine);
+}
+
+static __always_inline void VARIANT(end_packet)(struct sk_buff *skb, __u64 head)
+{
+	if (VARIANT(is_last)(skb, head))
+		track_forget(head);
 }
 
 /* saved: the arguments as they were when the function was entered; NULL: they are in ctx. */
@@ -482,7 +486,11 @@ static __always_inline int VARIANT(follow)(__u64 *ctx)
 		return 0;
 	if (config.features & PROBE_MOVE)
 		track_will_move((__u64)skb, head);
-	else
+	if (config.features & PROBE_LAST && !VARIANT(is_last)(skb, head))
+		return 0;
+	if (!(config.features & PROBE_MOVE))
 		track_freed((__u64)skb, head);
+	else if (config.features & PROBE_LAST)
+		track_forget(head);
 	return 0;
 }

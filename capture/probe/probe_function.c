@@ -429,18 +429,31 @@ int probes_start_functions(struct probes *p, const struct probe_options *o, stru
 
 /* ---- exact tracking ---- */
 
-/* kfree_skb_partial(skb, head_stolen) frees nothing unless somebody else took the data. */
-static const struct {
+/*
+ * kfree_skb_partial(skb, head_stolen) frees nothing unless somebody else took the data. Where
+ * skb_free_head() is a part of its callers (5.10), they are followed instead: they free the data when
+ * no clone holds it any more.
+ */
+struct followed {
 	const char *function;
 	int condition; /* argument that must be true; -1: always */
 	uint32_t features;
-} follows[PROBE_FOLLOW] = {
-	{"skb_free_head", -1, 0},
-	{"kfree_skb_partial", 1, 0},
-	{"pskb_expand_head", -1, PROBE_MOVE},
 };
+static const struct followed follows[][PROBE_FOLLOW] = {
+	{
+		{"skb_free_head", -1, 0},
+		{"kfree_skb_partial", 1, 0},
+		{"pskb_expand_head", -1, PROBE_MOVE},
+	},
+	{
+		{"skb_release_data", -1, PROBE_LAST},
+		{"kfree_skb_partial", 1, 0},
+		{"pskb_expand_head", -1, PROBE_MOVE | PROBE_LAST},
+	},
+};
+enum { FOLLOWS = sizeof(follows) / sizeof(follows[0]) };
 
-static int follow(struct probes *p, int i)
+static int follow(struct probes *p, int i, const struct followed *what)
 {
 	struct probe probe = {.kind = PROBE_KPROBE};
 	struct probe_options o = {0};
@@ -451,13 +464,13 @@ static int follow(struct probes *p, int i)
 	struct probe_config config;
 	struct function found;
 
-	if (function_find(&p->functions, follows[i].function, &found) || found.args.skb < 0)
+	if (function_find(&p->functions, what->function, &found) || found.args.skb < 0)
 		return -ENOENT;
 	probe.args.skb = found.args.skb;
 	probe_configure(p, &probe, &o, &slots, &config);
 	config.skb = slots.argument[found.args.skb];
-	config.ret = follows[i].condition < 0 ? -1 : slots.argument[follows[i].condition];
-	config.features = follows[i].features;
+	config.ret = what->condition < 0 ? -1 : slots.argument[what->condition];
+	config.features = what->features;
 	f->config_fd = probe_make_config(p, &config);
 	if (f->config_fd < 0)
 		return f->config_fd;
@@ -465,7 +478,7 @@ static int follow(struct probes *p, int i)
 	f->prog_fd = probe_load_copy(p, &copy, probe.reason, sizeof(probe.reason));
 	if (f->prog_fd < 0)
 		return f->prog_fd;
-	f->link_fd = attach(f->prog_fd, follows[i].function, false, false, 0);
+	f->link_fd = attach(f->prog_fd, what->function, false, false, 0);
 	return f->link_fd < 0 ? f->link_fd : 0;
 }
 
@@ -480,12 +493,16 @@ static void unfollow(struct probes *p)
 
 bool probes_follow(struct probes *p)
 {
-	for (int i = 0; i < PROBE_FOLLOW; i++)
-		if (!p->has_kprobes || follow(p, i)) {
-			unfollow(p);
-			return false;
-		}
-	return true;
+	for (int k = 0; k < FOLLOWS && p->has_kprobes; k++) {
+		int n = 0;
+
+		while (n < PROBE_FOLLOW && !follow(p, n, &follows[k][n]))
+			n++;
+		if (n == PROBE_FOLLOW)
+			return true;
+		unfollow(p);
+	}
+	return false;
 }
 
 void probe_functions_fini(struct probes *p)
