@@ -14,8 +14,8 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 
-/* Events that were added one by one are written when there are as many as a block holds: the more, the smaller. */
-enum { BATCH_EVENTS = 8192, BATCH_BYTES = 8 << 20 };
+/* Events that were added one by one are written when they are that many bytes, or a whole block. */
+enum { BATCH_BYTES = 8 << 20 };
 
 /* The unfinished file, for a signal that ends the program. One output at a time. */
 static const char *volatile unfinished;
@@ -159,13 +159,13 @@ int output_commit(struct output *o, int rc)
 
 /* ---- event files ---- */
 
-int output_skbx_open(struct output_skbx *o, const char *path)
+int output_skbx_open_level(struct output_skbx *o, const char *path, int level)
 {
-	struct skbx_write_options options = {0};
+	struct skbx_write_options options = {.level = level};
 	struct skbx_output to = {output_write, &o->file};
 	int rc;
 
-	*o = (struct output_skbx){0};
+	*o = (struct output_skbx){.block_events = skbx_block_events(level)};
 	if (getrandom(options.id, sizeof(options.id), 0) != sizeof(options.id))
 		return fail(path, -EIO, "no random bytes");
 	rc = output_open(&o->file, path, 1);
@@ -179,6 +179,11 @@ int output_skbx_open(struct output_skbx *o, const char *path)
 		o->batch = NULL;
 	}
 	return rc;
+}
+
+int output_skbx_open(struct output_skbx *o, const char *path)
+{
+	return output_skbx_open_level(o, path, 0);
 }
 
 int output_skbx_flush(struct output_skbx *o)
@@ -204,7 +209,7 @@ int output_skbx_batch(struct output_skbx *o, const struct ev_batch *batch)
 int output_skbx_add(struct output_skbx *o, const struct ev *ev)
 {
 	ev_copy(o->batch, ev);
-	if (o->batch->n >= BATCH_EVENTS || o->batch->bytes >= BATCH_BYTES)
+	if (o->batch->n >= o->block_events || o->batch->bytes >= BATCH_BYTES)
 		return output_skbx_flush(o);
 	return 0;
 }

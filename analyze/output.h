@@ -42,10 +42,13 @@ struct output_skbx {
 	struct output file;
 	struct skbx_writer *writer;
 	struct ev_batch *batch; /* events that were added one by one and not written yet */
+	uint32_t block_events;  /* of a whole block: more at once is no smaller */
 	struct skbox_error err;
 };
 
 int output_skbx_open(struct output_skbx *o, const char *path);
+/* level: of compression, 1 to 19; 0: the default. */
+int output_skbx_open_level(struct output_skbx *o, const char *path, int level);
 
 /* Writes a whole batch, behind what was added before. 0 or a negative errno, told by the close. */
 int output_skbx_batch(struct output_skbx *o, const struct ev_batch *batch);

@@ -26,20 +26,18 @@ enum { HELD_MAX = EV_BATCH_MAX, HELD_BYTES = 8 << 20 };
 /* Begins of dumps of which no socket was kept yet: a recorder dumps one namespace after the other. */
 enum { BEGINS_MAX = 256 };
 
-/*
- * A batch of fewer is put together with others: a pipe gives what it has, be it 100 events, and blocks of so few are
- * half as large again.
- */
-enum { WHOLE_EVENTS = 4096 };
-
 struct cut_config {
 	const char *out;
+	uint64_t level;
 	struct filter_options filter;
 };
 
 static const struct option_row rows[] = {
 	OPTION(STRING, cut_config, out, "out", 'o', "FILE",
 	       "the event file to write; - is standard output"),
+	OPTION(NUMBER, cut_config, level, "level", 0, "N",
+	       "of compression, 1 to 19 (default: 3); from 10 on with larger blocks, too", .min = 1,
+	       .max = 19),
 	FILTER_OPTIONS(cut_config, filter),
 };
 
@@ -270,7 +268,11 @@ static int cut_batch(struct cutter *x, const struct ev_batch *batch)
 		rc = output_skbx_flush(&x->out);
 	x->input = source_status(x->source)->n_inputs;
 	put_damage(x, n ? times[0].timestamp : x->last_ns);
-	if (rc == 0 && !x->need && !batch->sec[EV_total].n && batch->n >= WHOLE_EVENTS)
+	/*
+	 * A smaller one is put together with others: a pipe gives what it has, be it 100 events, and blocks
+	 * of so few are half as large again.
+	 */
+	if (rc == 0 && !x->need && !batch->sec[EV_total].n && batch->n > x->out.block_events / 2)
 		return copy_batch(x, batch);
 	while (rc == 0 && ev_next(&w, &ev)) {
 		if (ev.common && ev.common->timestamp > x->last_ns)
@@ -397,7 +399,7 @@ static int cut_inputs(struct cutter *x)
 
 	if (x->held || x->need)
 		filter_want_sockets(x->filter);
-	if (output_skbx_open(&x->out, x->c->out) < 0)
+	if (output_skbx_open_level(&x->out, x->c->out, (int)x->c->level) < 0)
 		return EXIT_FAILED;
 	while ((rc = source_next(x->source, &batch)) > 0 && wrote == 0)
 		wrote = cut_batch(x, batch);

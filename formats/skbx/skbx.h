@@ -31,6 +31,9 @@ struct skbx_write_options {
 	int level;               /* zstd level; 0: the default, 3 */
 };
 
+/* As many events a writer of this level puts into a block, where it is given so many at once. */
+uint32_t skbx_block_events(int level);
+
 struct skbx_writer;
 
 /*

@@ -12,8 +12,11 @@
 #include "formats/skbx/skbx_inventory.h"
 
 enum {
-	BLOCK_EVENTS = 8192,        /* a block is cut at that many events ... */
-	BLOCK_BYTES = 1 << 20,      /* ... or at about that many bytes */
+	BLOCK_EVENTS = 8192,     /* a block is cut at that many events ... */
+	BLOCK_EVENT_BYTES = 128, /* ... or at about so many times that many bytes */
+	LEVEL_DEFAULT = 3,
+	LEVEL_LARGE =
+		10, /* from there on blocks are twice as large: a flow is spelt out once a block */
 	SMALL_EVENTS = 256,         /* a smaller block uses a key */
 	KEY_AFTER_BYTES = 4096,     /* own strings and shapes of small blocks: then a key pays */
 	INVENTORY_BYTES = 16 << 20, /* the inventory is repeated after that many bytes, */
@@ -83,7 +86,7 @@ int skbx_writer_open(struct skbx_writer **result, const struct skbx_output *out,
 		return out_of_memory(err);
 	w->out = *out;
 	memcpy(w->id, options->id, sizeof(w->id));
-	w->level = options->level ? options->level : 3;
+	w->level = options->level ? options->level : LEVEL_DEFAULT;
 	w->zstd = ZSTD_createCCtx();
 	w->coder = block_coder_new();
 	w->key = block_dict_new();
@@ -102,6 +105,11 @@ int skbx_writer_open(struct skbx_writer **result, const struct skbx_output *out,
 	}
 	*result = w;
 	return 0;
+}
+
+uint32_t skbx_block_events(int level)
+{
+	return level >= LEVEL_LARGE ? 2 * BLOCK_EVENTS : BLOCK_EVENTS;
 }
 
 uint64_t skbx_written(const struct skbx_writer *w)
@@ -341,14 +349,15 @@ static int put_repeated(struct skbx_writer *w, struct skbox_error *err)
 /* ---- events ---- */
 
 /* How far a block goes from event i on. */
-static uint32_t block_end(const struct ev_batch *b, const struct ev_walk *walk)
+static uint32_t block_end(const struct ev_batch *b, const struct ev_walk *walk, int level)
 {
+	const uint32_t events = skbx_block_events(level);
 	struct ev_walk w = *walk;
 	struct ev ev = {0};
 	size_t bytes = 0;
 	uint32_t packets = 0;
 
-	while (w.i < b->n && w.i - walk->i < BLOCK_EVENTS && bytes < BLOCK_BYTES &&
+	while (w.i < b->n && w.i - walk->i < events && bytes < events * BLOCK_EVENT_BYTES &&
 	       ev_next(&w, &ev)) {
 		bytes += 64;
 		if (ev.packet && ev.packet->data.id >= packets) { /* ids rise with the first use */
@@ -425,7 +434,7 @@ int skbx_write(struct skbx_writer *w, const struct ev_batch *batch, struct skbox
 	if (batch->failed)
 		return out_of_memory(err);
 	while (walk.i < batch->n && !ret) {
-		ret = put_events(w, &walk, block_end(batch, &walk), err);
+		ret = put_events(w, &walk, block_end(batch, &walk, w->level), err);
 		if (!ret)
 			ret = put_repeated(w, err);
 	}
