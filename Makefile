@@ -85,6 +85,7 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	@echo "  BPF     $<"
 	$(Q)$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -Werror -I. $(BPF_CPPFLAGS) -MMD -MP -c -o $@.tmp $< -MT $@ -MF $(@:.o=.d)
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+.PRECIOUS: $(B)/bpf/%.bpf.o
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@
 

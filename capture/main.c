@@ -9,6 +9,7 @@
 
 #include "capture/check.h"
 #include "capture/config/config.h"
+#include "capture/explain.h"
 #include "capture/probe/plan.h"
 #include "capture/probe/probe_list.h"
 #include "capture/process/holder.h"
@@ -149,7 +150,7 @@ static int attach(struct recording *g, struct skbox_error *err)
 				   .nft_verdicts = c->nft_verdict_mask,
 				   .stack = c->stack,
 				   .compat = c->compat};
-	int rc = tracepoints_init(&g->kernel, err);
+	int rc = tracepoints_init(&g->kernel, c->btf, err);
 
 	if (!rc)
 		rc = filter_open(&g->filter, c->packet_filter, c->meta_filter, g->kernel.vmlinux,
@@ -260,7 +261,7 @@ int main(int argc, char **argv)
 	case CONFIG_RUN: break;
 	}
 	if (c.list_probes) {
-		status = probe_list_print(c.list_probes, &err);
+		status = probe_list_print(c.list_probes, c.btf, &err);
 		if (status < 0) {
 			terminal_error("%s", *err.text ? err.text : strerror(-status));
 			status = EXIT_FAILED;
@@ -282,8 +283,10 @@ int main(int argc, char **argv)
 		rc = command_prepare(&command, c.command, &set, !c.out || strcmp(c.out, "-"), &err);
 	if (!rc)
 		rc = record(&c, &command, signal_fd, &err);
-	if (rc < 0)
+	if (rc < 0) {
 		terminal_error("%s", *err.text ? err.text : strerror(-rc));
+		explain_refusal(rc);
+	}
 	command_end(&command);
 	if (rc > 0)
 		status = rc; /* --check: no */

@@ -60,6 +60,8 @@ static const struct option_row rows[] = {
 	OPTION(SIZE, config, buffer, "buffer", 0, "SIZE",
 	       "memory of the rings of all processors (default 64M)", .min = 4096,
 	       .max = UINT64_C(1) << 36),
+	OPTION(STRING, config, btf, "btf", 0, "FILE",
+	       "the kernel's types (BTF), for a kernel that was built without them"),
 	OPTION(FLAG, config, compat, "compat", 0, NULL,
 	       "use only what old kernels offer: raw tracepoints, the kernel's ring buffer"),
 	OPTION_PARAGRAPH("Sockets:"),

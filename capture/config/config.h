@@ -20,6 +20,7 @@ struct config {
 	size_t n_loaded;
 	const char *out; /* NULL: events are printed */
 	const char *list_probes;
+	const char *btf;                         /* the kernel's types; NULL: it has them itself */
 	const char *packet_filter, *meta_filter; /* NULL: none */
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns, socket_lookups;
 	bool compat, force, print, no_sockets, stack;

@@ -43,7 +43,8 @@ int probes_init(struct probes *p, const struct tracepoints *kernel, struct skbox
 	p->has_cookie = has_helper(kernel->vmlinux, "BPF_FUNC_get_attach_cookie");
 	for (int i = 0; i < PROBE_FOLLOW; i++)
 		p->follow[i] = (struct probe_follow){-1, -1, -1};
-	p->has_cast = btf__find_by_name_kind(kernel->vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+	p->has_cast = !kernel->btf_path &&
+		      btf__find_by_name_kind(kernel->vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 	return 0;
 }
 

@@ -56,11 +56,11 @@ static int check_kind(struct probes *p, const char *word, struct skbox_error *er
 	return error_set(err, -ENOENT, 0, "%.80s: %s", word, reason);
 }
 
-int probe_list_print(const char *word, struct skbox_error *err)
+int probe_list_print(const char *word, const char *btf, struct skbox_error *err)
 {
 	struct tracepoints kernel;
 	struct probes p = {0};
-	int rc = tracepoints_init(&kernel, err);
+	int rc = tracepoints_init(&kernel, btf, err);
 
 	if (!rc)
 		rc = probes_init(&p, &kernel, err);

@@ -9,6 +9,6 @@
  * Prints the probes that a word means, one a line, as -p takes them. A word without a kind
  * means tracepoints, and functions where it has no colon. 0; 1: there are none; or a negative errno.
  */
-int probe_list_print(const char *word, struct skbox_error *err);
+int probe_list_print(const char *word, const char *btf, struct skbox_error *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bpf/record.skel.h"
+#include "bpf/record_plain.skel.h"
 
 enum {
 	LOG_BYTES = 256 * 1024,
@@ -87,10 +88,7 @@ static bool has_cmpxchg(void)
 static int ring_error(int rc, size_t size, struct skbox_error *err)
 {
 	if (rc == -EPERM)
-		return error_set(
-			err, rc, 0,
-			"the kernel does not let us make BPF maps: recording needs root, or "
-			"the capabilities BPF, PERFMON and NET_ADMIN");
+		return error_set(err, rc, 0, "the kernel does not let us make BPF maps");
 	return error_set(err, rc, 0, "making a ring of %zu bytes: %s%s", size, strerror(-rc),
 			 rc == -EINVAL ? " (ring buffers need Linux 5.8)" : "; see --buffer");
 }
@@ -159,9 +157,29 @@ static const struct probe_config probe_no_config = {
 	.args = {-1, -1, -1, -1, -1, -1, -1},
 };
 
+/* For a kernel without types of its own: with those of a file, and programs that need no others. */
+static struct record_bpf *open_plain(const char *btf_path)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf_path);
+	struct record_bpf *b = calloc(1, sizeof(*b));
+
+	if (!b || record_bpf__create_skeleton(b)) {
+		free(b);
+		return NULL;
+	}
+	/* the same maps and programs by name: see bpf/record_plain.bpf.c */
+	b->skeleton->data = (void *)record_plain_bpf__elf_bytes(&b->skeleton->data_sz);
+	if (bpf_object__open_skeleton(b->skeleton, &opts)) {
+		record_bpf__destroy(b);
+		return NULL;
+	}
+	return b;
+}
+
 static struct record_bpf *open_templates(struct probes *p, bool btf, bool raw)
 {
-	struct record_bpf *b = record_bpf__open();
+	const char *btf_path = p->kernel->btf_path;
+	struct record_bpf *b = btf_path ? open_plain(btf_path) : record_bpf__open();
 
 	if (!b)
 		return NULL;
@@ -210,7 +228,7 @@ static int load_templates(struct probes *p, bool compat, struct skbox_error *err
 	for (size_t i = 0; i < p->n; i++)
 		raw |= p->v[i].kind == PROBE_TP && !p->v[i].tp.btf_id;
 	libbpf_set_print(keep_warning);
-	p->bpf = compat ? NULL : open_templates(p, true, raw);
+	p->bpf = compat || p->kernel->btf_path ? NULL : open_templates(p, true, raw);
 	p->use_btf = p->bpf;
 	if (!p->bpf)
 		p->bpf = open_templates(p, false, true);

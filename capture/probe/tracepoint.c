@@ -2,6 +2,7 @@
 #include "capture/probe/tracepoint.h"
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -105,7 +106,8 @@ static int scan(struct tracepoints *t, const struct btf *btf, uint32_t first, bo
 
 	for (uint32_t id = first; id < n && !err; id++) {
 		const struct btf_type *type = btf__type_by_id(btf, id);
-		struct tracepoint tp = {.btf_id = module ? 0 : id};
+		/* the kernel has no types that a program could refer to when they are from a file */
+		struct tracepoint tp = {.btf_id = module || t->btf_path ? 0 : id};
 		const char *name;
 
 		if (!btf_is_typedef(type))
@@ -202,19 +204,35 @@ static int compare(const void *a, const void *b)
 	return c ? c : strcmp(x->name, y->name);
 }
 
-int tracepoints_init(struct tracepoints *t, struct skbox_error *err)
+static int load_types(struct tracepoints *t, struct skbox_error *err)
+{
+	libbpf_print_fn_t printer = libbpf_set_print(NULL); /* what is wrong is said here */
+
+	t->vmlinux = t->btf_path ? btf__parse(t->btf_path, NULL) : btf__load_vmlinux_btf();
+	libbpf_set_print(printer);
+	if (t->vmlinux)
+		return 0;
+	if (t->btf_path)
+		return error_set(err, -ENOENT, 0, "--btf %.100s: %s", t->btf_path,
+				 access(t->btf_path, R_OK) ? strerror(errno)
+							   : "there are no types (BTF) in it");
+	return error_set(err, -ENOENT, 0,
+			 "the kernel's BTF cannot be read from /sys/kernel/btf/vmlinux (%s): it "
+			 "needs CONFIG_DEBUG_INFO_BTF, or --btf FILE with the types of just this "
+			 "kernel",
+			 strerror(errno));
+}
+
+int tracepoints_init(struct tracepoints *t, const char *btf, struct skbox_error *err)
 {
 	int rc;
 
 	memset(t, 0, sizeof(*t));
 	t->events_fd = -1;
-	t->vmlinux = btf__load_vmlinux_btf();
-	if (!t->vmlinux)
-		return error_set(err, -ENOENT, 0,
-				 "the kernel's BTF cannot be read from /sys/kernel/btf/vmlinux "
-				 "(%s): it needs "
-				 "CONFIG_DEBUG_INFO_BTF",
-				 strerror(errno));
+	t->btf_path = btf;
+	rc = load_types(t, err);
+	if (rc)
+		return rc;
 	rc = scan(t, t->vmlinux, 1, false);
 	if (!rc)
 		rc = scan_modules(t);

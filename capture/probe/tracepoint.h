@@ -28,16 +28,17 @@ enum { TRACEPOINT_MAX = 4096 };
 struct tracepoints {
 	struct btf *vmlinux; /* owned; also for drop reasons (dropname.h) */
 	struct tracepoint *v;
-	size_t n;        /* those with a packet or a socket, sorted by group and name */
-	int events_fd;   /* the folder `events` of tracefs; -1: not readable */
+	size_t n;             /* those with a packet or a socket, sorted by group and name */
+	const char *btf_path; /* they are from there; NULL: from the kernel itself */
+	int events_fd;        /* the folder `events` of tracefs; -1: not readable */
 	bool has_groups; /* false: groups are what the kernel's sources say, as far as known here */
 };
 
 /*
- * Looks at the kernel. 0, -ENOENT (no BTF: CONFIG_DEBUG_INFO_BTF is not set), -ENOMEM, with err
- * filled. Ended by tracepoints_fini(), which may be given a zeroed struct.
+ * Looks at the kernel. btf: a file with its types, borrowed; NULL: it has them itself. 0, -ENOENT (no
+ * BTF: CONFIG_DEBUG_INFO_BTF is not set), -ENOMEM, with err filled. Ended by tracepoints_fini(), which may be given a zeroed struct.
  */
-int tracepoints_init(struct tracepoints *t, struct skbox_error *err);
+int tracepoints_init(struct tracepoints *t, const char *btf, struct skbox_error *err);
 void tracepoints_fini(struct tracepoints *t);
 
 /* The tracepoint group:name; NULL when it has neither or is not there (tracepoints_explain()). */

@@ -53,7 +53,7 @@ begin() { # OPTIONS...: starts a recording; sets writer, holder, sockets
 	sleep 0.2
 }
 status() { awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/status"; }
-opened() { find "/proc/$1/fd" -type l -printf '%l\n' 2>/dev/null | grep -E 'bpf|perf_event' | sort -u | tr '\n' ' '; }
+opened() { find "/proc/$1/fd" -type l -printf '%l\n' 2>/dev/null | grep -E 'bpf|btf|perf_event' | sort -u | tr '\n' ' '; }
 gone() { # PID...: waits until they are
 	for _ in $(seq 100); do
 		ps -o stat= -p "$(tr ' ' , <<<"$*")" | grep -qv '^Z' || return 0
@@ -198,3 +198,41 @@ kill -INT $writer
 wait $writer
 took=$((($(date +%s%N) - start) / 1000000))
 verdict "-o - that nobody reads: a second signal ends it" $((took > 1500)) "$took ms"
+
+# ---- what is missing is named ----
+refused() { # NAME STATUS PATTERN COMMAND...
+	local name=$1 want=$2 pattern=$3
+	"${@:4}" >"$work/out" 2>&1
+	local got=$?
+	[ $got = "$want" ] && grep -qE "$pattern" "$work/out"
+	verdict "$name" $? "status $got: $(head -n 3 "$work/out")"
+}
+short="$PWD/$record --no-sockets --duration 50ms"
+refused "without CAP_BPF: its name and the sysctl" 2 'CAP_BPF, .* is missing \(sysctl kernel.unprivileged_bpf_disabled is [0-9]' \
+	capsh --drop=cap_bpf,cap_sys_admin -- -c "$short"
+refused "without CAP_PERFMON: its name and the sysctl" 2 'CAP_PERFMON, .* is missing \(sysctl kernel.perf_event_paranoid is -?[0-9]' \
+	capsh --drop=cap_perfmon,cap_sys_admin -- -c "$short"
+refused "stacks without CAP_SYSLOG" 0 'stacks are addresses: .*kptr_restrict.* SYSLOG|paranoid' capsh --drop=cap_syslog -- -c "$short --stack"
+# others may not look into root's folders: a copy where they may
+cp "$record" "$work/recorder" && chmod 755 "$work/recorder"
+short="$work/recorder --no-sockets --duration 50ms"
+cp /sys/kernel/btf/vmlinux "$work/btf"
+# shellcheck disable=SC2016 # for the inner shell
+hidden=(unshare -m sh -c 'mount --bind /dev/null /sys/kernel/btf/vmlinux && exec "$@"' sh)
+# shellcheck disable=SC2086 # the options are words
+{
+	refused "as a user: both" 2 'CAP_PERFMON' setpriv --reuid 1234 --regid 1235 --clear-groups $short
+	refused "as a user with these two: it records" 0 '0 lost' \
+		setpriv --reuid 1234 --regid 1235 --clear-groups --inh-caps +bpf,+perfmon --ambient-caps +bpf,+perfmon $short
+	refused "in a user namespace" 2 'this is a user namespace' unshare -U -r $short
+	refused "without the kernel's types" 2 'CONFIG_DEBUG_INFO_BTF, or --btf FILE' "${hidden[@]}" $short
+	refused "--btf without types" 2 'there are no types' "${hidden[@]}" $short --btf /etc/passwd
+	refused "--btf without a file" 2 'No such file' "${hidden[@]}" $short --btf "$work/none"
+}
+seen() { $skbox print --format single-line -f 'udp dst port 7903' "$file" | grep -o 'drop (reason [A-Z_]*)\|if [0-9]* (v.)\|len 88' | sort | uniq -c; }
+send=(ip netns exec $tx "$blast" 10.79.0.2 7903 50 60 1 500)
+$record --force -o "$file" --no-sockets -p tp:net:net_dev_start_xmit -p tp:skb:kfree_skb -- "${send[@]}" >/dev/null 2>&1
+want=$(seen)
+verdict "with the kernel's own types" $(($(wc -l <<<"$want") < 3)) "$want"
+"${hidden[@]}" "$PWD/$record" --force -o "$file" --no-sockets -p tp:net:net_dev_start_xmit -p tp:skb:kfree_skb --btf "$work/btf" -- "${send[@]}" >/dev/null 2>&1
+equal "with --btf a recording has the same" "$(seen)" "$want"
