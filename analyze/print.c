@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* skbox print: events as text, in the order of the input. */
+#include <errno.h>
+
 #include "analyze/command.h"
 #include "analyze/filter/fields_table.h"
 #include "analyze/filter/filter.h"
 #include "analyze/parallel.h"
 #include "analyze/render.h"
 #include "analyze/render_pool.h"
+#include "analyze/sort/journey_loss.h"
 #include "analyze/source/source.h"
 
 /* Reading is one thread's work: with more than this many to render, they wait for it. */
@@ -41,7 +44,13 @@ struct printer {
 	struct source *source;
 	struct fields_list fields; /* --fields; n 0: as text */
 	struct fields_table table;
-	bool begins; /* a series began, and no event of it was shown yet */
+	struct journey_losses losses; /* of sorted inputs, and with --journey */
+	bool losses_known;            /* before the first event; else they are as they come */
+	bool begun;                   /* a batch of a sorted input came */
+	char *const *inputs;
+	size_t n_inputs;
+	struct journey_live *live; /* NULL: no marks between the events */
+	bool begins;               /* a series began, and no event of it was shown yet */
 };
 
 static void print_fields(struct printer *p, const struct ev *ev)
@@ -81,26 +90,50 @@ static bool print_batch(struct printer *p, const struct ev_batch *batch)
 		render_end_series(&p->render);
 		terminal_flush(&p->render.out); /* the pool writes by itself */
 	}
+	if (sorted && !p->begun && !p->live)
+		p->losses_known = journey_losses_read(&p->losses, p->inputs, p->n_inputs);
+	p->begun |= sorted;
 	if (use_pool(p, sorted))
 		return render_pool_add(p->pool, p->source, p->filter) && !filter_done(p->filter);
 	while (more && !filter_done(p->filter) && ev_next(&w, &ev)) {
 		p->begins |= source_series(&ev);
+		if (sorted && !p->losses_known)
+			journey_losses_add(&p->losses, &ev);
 		if (!all && !filter_match(p->filter, &ev))
 			continue;
 		if (p->fields.n) {
 			print_fields(p, &ev);
 		} else if (ev.startup && filter_selects(p->filter)) {
 			render_skip(&p->render, &ev);
+		} else if (p->live && ev.loss) {
+			more = render_loss(&p->render, &ev, p->live);
 		} else if (sorted) {
 			more = render_sorted(&p->render, &ev, p->begins);
 			p->begins = false;
 		} else {
 			more = render_event(&p->render, &ev);
+			if (p->live && journey_live_event(p->live, &ev) < 0)
+				more = false;
 		}
 	}
 	fields_table_flush(&p->table, &p->fields, &p->render.out.buf);
 	/* a batch is large, or all that a pipe had: either way it goes out now */
 	return terminal_flush(&p->render.out) && more && !filter_done(p->filter);
+}
+
+/* With --journey, where events were lost: which of the journeys shown that may have cut. */
+static int find_cut(struct printer *p, const struct print_config *c)
+{
+	if (!c->filter.journey || c->fields)
+		return 0;
+	p->losses_known = journey_losses_read(&p->losses, p->inputs, p->n_inputs);
+	if (p->losses_known && !p->losses.n)
+		return 0;
+	p->live = journey_live_new();
+	if (p->live)
+		return 0;
+	terminal_error("out of memory");
+	return -ENOMEM;
 }
 
 static int print_run(int argc, char **argv)
@@ -120,16 +153,23 @@ static int print_run(int argc, char **argv)
 		goto out;
 	}
 	options.follow = c.render.live = c.follow;
+	p.inputs = argv + rest;
+	p.n_inputs = (size_t)(argc - rest);
 	if (c.fields && fields_list_parse(&p.fields, c.fields) < 0)
 		goto out;
 	if (filter_new(&p.filter, &c.filter) < 0)
 		goto out;
 	if (filter_open(p.filter, &p.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;
+	if (find_cut(&p, &c) < 0)
+		goto out;
 	render_open(&p.render, &c.render);
+	p.render.losses = &p.losses;
 	p.threads = c.threads ? (unsigned int)c.threads : parallel_processors();
 	if (!c.threads && p.threads > THREADS_DEFAULT_MAX)
 		p.threads = THREADS_DEFAULT_MAX;
+	if (p.live)
+		p.threads = 1; /* marks depend on what came before */
 	do
 		rc = source_next(p.source, &batch);
 	while (rc > 0 && print_batch(&p, batch));
@@ -142,6 +182,8 @@ out:
 	filter_free(p.filter);
 	fields_list_free(&p.fields);
 	fields_table_free(&p.table);
+	journey_losses_free(&p.losses);
+	journey_live_free(p.live);
 	filter_options_free(&c.filter);
 	return rc;
 }

@@ -26,6 +26,17 @@ bool render_event(struct render *r, const struct ev *ev)
 	return terminal_more(&r->out);
 }
 
+bool render_loss(struct render *r, const struct ev *ev, struct journey_live *live)
+{
+	if (!text_event(&r->text, ev, 0, &r->out.buf))
+		return true;
+	buf_u8(&r->out.buf, '\n');
+	journey_live_marks(live, &r->text, ev, &r->out.buf);
+	if (!r->text.o.single_line)
+		buf_u8(&r->out.buf, '\n');
+	return terminal_more(&r->out);
+}
+
 bool render_sorted(struct render *r, const struct ev *ev, bool first)
 {
 	if (!text_wants(&r->text, ev)) {
@@ -34,6 +45,8 @@ bool render_sorted(struct render *r, const struct ev *ev, bool first)
 	}
 	if (first)
 		render_end_series(r);
+	if (r->losses)
+		journey_span_add(&r->span, ev);
 	text_event(&r->text, ev, r->in_series ? SERIES_LEVEL : 0, &r->out.buf);
 	text_frame_line(&r->text, &r->out.buf);
 	r->in_series = true;
@@ -42,9 +55,17 @@ bool render_sorted(struct render *r, const struct ev *ev, bool first)
 
 void render_end_series(struct render *r)
 {
+	const struct journey_loss *loss =
+		r->in_series && r->losses ? journey_losses_touch(r->losses, &r->span) : NULL;
+
+	if (loss) {
+		journey_loss_mark(&r->text, loss, &r->out.buf);
+		text_frame_line(&r->text, &r->out.buf);
+	}
 	if (r->in_series)
 		text_frame_series(&r->text, &r->out.buf);
 	r->in_series = false;
+	r->span = (struct journey_span){0};
 }
 
 void render_skip(struct render *r, const struct ev *ev)

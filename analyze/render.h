@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "analyze/sort/journey_loss.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "formats/event.h"
@@ -37,6 +38,9 @@ struct render {
 	struct text text;
 	struct terminal_out out;
 	bool in_series; /* a series is open: its end is framed later */
+	/* a series that a loss may have cut is marked; borrowed, NULL: none is */
+	const struct journey_losses *losses;
+	struct journey_span span; /* of the open series */
 };
 
 /* Opens standard output, through a pager on a terminal. Ended by render_close(). */
@@ -44,6 +48,8 @@ void render_open(struct render *r, const struct render_options *o);
 
 /* The next event of an unsorted stream. False: stop, nobody reads or writing failed. */
 bool render_event(struct render *r, const struct ev *ev);
+/* A loss in such a stream, with marks of the journeys that it may have cut. */
+bool render_loss(struct render *r, const struct ev *ev, struct journey_live *live);
 /* The next event of a sorted stream; first: it begins a series. */
 bool render_sorted(struct render *r, const struct ev *ev, bool first);
 /* Ends a series that is open: before an unsorted input follows a sorted one. */

@@ -39,6 +39,8 @@ struct sorter {
 	struct ev next; /* of the new order */
 
 	struct render render;
+	struct journey_losses losses;
+	bool losses_known; /* before the first event; else they are as they come */
 	struct output_skbx skbx;
 	struct output json;
 	struct buf text; /* of json */
@@ -102,6 +104,8 @@ static void sort_batch(struct sorter *s, const struct ev_batch *batch)
 	struct ev ev = {0};
 
 	while (!s->rc && !s->stop && !filter_done(s->filter) && ev_next(&w, &ev)) {
+		if (!s->losses_known)
+			journey_losses_add(&s->losses, &ev);
 		if (!filter_match(s->filter, &ev))
 			continue;
 		if (filter_is_record(&ev) && !ev.startup && !ev.loss) {
@@ -123,6 +127,7 @@ static int open_target(struct sorter *s, const struct sort_config *c)
 
 	if (!c->out) {
 		render_open(&s->render, &c->render);
+		s->render.losses = &s->losses;
 		return 0;
 	}
 	if (len > 5 && strcmp(c->out + len - 5, ".json") == 0) {
@@ -178,13 +183,15 @@ static int sort_inputs(struct sorter *s, const struct sort_config *c)
 static int sort_run(int argc, char **argv)
 {
 	struct sort_config c = {.max_buffer = SORT_BUFFER};
-	struct source_options options = {.progress = true};
+	struct source_options options = {.progress = SOURCE_PROGRESS_PIPED};
 	struct sorter s = {0};
 	int rest, rc = command_options(&command_sort, argc, argv, &c, &rest);
 
 	if (rc >= 0)
 		goto out;
 	rc = EXIT_FAILED;
+	if (c.out && strcmp(c.out, "-") != 0)
+		options.progress = SOURCE_PROGRESS;
 	s.sort = sort_new((uint32_t)c.max_buffer);
 	if (!s.sort) {
 		terminal_error("out of memory");
@@ -196,6 +203,8 @@ static int sort_run(int argc, char **argv)
 		goto out;
 	if (c.out && source_reads(s.source, c.out))
 		goto out;
+	s.losses_known =
+		c.out || journey_losses_read(&s.losses, argv + rest, (size_t)(argc - rest));
 	rc = sort_inputs(&s, &c);
 	if (sort_status(s.sort)->unmatched)
 		terminal_error("note: %llu Open vSwitch events without their upcall stand alone",
@@ -205,6 +214,7 @@ out:
 	source_close(s.source);
 	filter_free(s.filter);
 	sort_free(s.sort);
+	journey_losses_free(&s.losses);
 	filter_options_free(&c.filter);
 	return rc;
 }
