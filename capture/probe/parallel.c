@@ -7,7 +7,7 @@
 enum {
 	/* what is waited for is that every processor has passed a quiet state: more of them do no harm */
 	THREADS_MAX = 16,
-	CALLS_MIN = 4, /* a thread for less is not worth it */
+	CALLS_MIN = 2, /* a thread for less is not worth it */
 };
 
 struct parallel {

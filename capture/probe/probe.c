@@ -96,18 +96,51 @@ static int plan_all(struct probes *p, const struct probe_options *o, struct skbo
 	return 0;
 }
 
+struct loading {
+	struct probes *p;
+	const struct probe_options *o;
+	struct probe **v; /* n tracepoints */
+	size_t n;
+};
+
+static void load_one(void *ctx, size_t i)
+{
+	const struct loading *l = ctx;
+
+	probe_load(l->p, l->v[i], l->o);
+}
+
+static void load_rest(void *ctx, size_t i)
+{
+	load_one(ctx, i + 1);
+}
+
+/* 0, -ENOMEM, or -ENOENT: one that must be attached cannot be, so that the others need not be. */
 static int start_tracepoints(struct probes *p, const struct probe_options *o)
 {
-	for (size_t i = 0; i < p->n; i++) {
+	struct loading l = {.p = p, .o = o, .v = malloc((p->n + 1) * sizeof(struct probe *))};
+	int rc = l.v ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < p->n && !rc; i++) {
 		struct probe *probe = &p->v[i];
 
-		if (probe->kind != PROBE_TP || (p->exact && probe->internal) || *probe->reason)
-			continue;
-		/* the first that must be and cannot: the others are not tried */
-		if (probe_start(p, probe, o) && probe->named && !p->check)
-			return -1;
+		if (probe->kind == PROBE_TP && !(p->exact && probe->internal) && !*probe->reason)
+			l.v[l.n++] = probe;
 	}
-	return 0;
+	/* the first alone: it finds out what the kernel takes */
+	if (!rc && l.n)
+		load_one(&l, 0);
+	if (!rc && l.n > 1)
+		parallel_run(l.n - 1, load_rest, &l);
+	/* in their order: programs of one tracepoint run as they were attached */
+	for (size_t i = 0; i < l.n && !rc; i++) {
+		if (l.v[i]->prog_fd >= 0)
+			probe_attach(p, l.v[i]);
+		if (!l.v[i]->how && l.v[i]->named && !p->check)
+			rc = -ENOENT;
+	}
+	free(l.v);
+	return rc;
 }
 
 /* What was to be attached and is not, where that is an error. */
@@ -142,13 +175,15 @@ int probes_start(struct probes *p, const struct probe_options *o, struct skbox_e
 		return rc;
 	if (o->track && !o->compat)
 		p->exact = probes_follow(p);
-	if (!start_tracepoints(p, o)) {
+	rc = start_tracepoints(p, o);
+	if (rc == -ENOMEM)
+		error_set(err, rc, 0, "out of memory");
+	if (!rc)
 		rc = probes_start_functions(p, o, err);
-		if (!rc)
-			rc = probes_start_traced(p, o, err);
-	}
+	if (!rc)
+		rc = probes_start_traced(p, o, err);
 	functions_fini(&p->functions);
-	return rc ? rc : check_attached(p, err);
+	return rc && rc != -ENOENT ? rc : check_attached(p, err);
 }
 
 static void close_links(void *ctx, size_t i)

@@ -494,20 +494,7 @@ void probe_configure(const struct probes *p, const struct probe *probe,
 	place_facts(c, probe, o);
 }
 
-static int attach_tracepoint(struct probe *probe, bool btf)
-{
-	probe->link_fd = bpf_raw_tracepoint_open(btf ? NULL : probe->tp.name, probe->prog_fd);
-	if (probe->link_fd < 0) {
-		int rc = -errno;
-
-		probe_explain(probe, "attaching: %s", strerror(-rc));
-		return rc;
-	}
-	probe->how = btf ? "tp_btf" : "raw_tp";
-	return 0;
-}
-
-int probe_start(struct probes *p, struct probe *probe, const struct probe_options *o)
+static int load_tracepoint(struct probes *p, struct probe *probe, const struct probe_options *o)
 {
 	bool btf = p->use_btf && probe->tp.btf_id;
 	struct probe_copy copy = {
@@ -518,7 +505,6 @@ int probe_start(struct probes *p, struct probe *probe, const struct probe_option
 		.name = probe->internal ? "skbox_end" : "skbox",
 	};
 	struct probe_config config;
-	int rc;
 
 	probe_configure(p, probe, o, NULL, &config);
 	probe->place = probe_place(&config);
@@ -533,10 +519,24 @@ int probe_start(struct probes *p, struct probe *probe, const struct probe_option
 		probe_explain(probe, "its module has no types that this kernel offers");
 		return -EOPNOTSUPP;
 	}
-	rc = probe_load_typed(p, probe, &config, &copy);
-	if (!rc)
-		rc = attach_tracepoint(probe, btf);
+	return probe_load_typed(p, probe, &config, &copy);
+}
+
+void probe_load(struct probes *p, struct probe *probe, const struct probe_options *o)
+{
+	int rc = load_tracepoint(p, probe, o);
+
 	if (rc && !*probe->reason)
 		probe_explain(probe, "%s", strerror(-rc));
-	return rc;
+}
+
+void probe_attach(struct probes *p, struct probe *probe)
+{
+	bool btf = p->use_btf && probe->tp.btf_id;
+
+	probe->link_fd = bpf_raw_tracepoint_open(btf ? NULL : probe->tp.name, probe->prog_fd);
+	if (probe->link_fd < 0)
+		probe_explain(probe, "attaching: %s", strerror(errno));
+	else
+		probe->how = btf ? "tp_btf" : "raw_tp";
 }

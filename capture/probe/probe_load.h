@@ -11,8 +11,9 @@
 /* Makes the rings and loads the templates, for the probes that p has now. */
 int probes_load(struct probes *p, const struct probe_options *o, struct skbox_error *err);
 
-/* Of a tracepoint: loads a copy and attaches it. 0, or a negative errno with probe->reason set. */
-int probe_start(struct probes *p, struct probe *probe, const struct probe_options *o);
+/* Of a tracepoint: loads a copy, attaches it. What goes wrong is probe->reason. */
+void probe_load(struct probes *p, struct probe *probe, const struct probe_options *o);
+void probe_attach(struct probes *p, struct probe *probe);
 
 /* The kind that a word begins with; PROBE_KINDS: it has none. */
 enum probe_kind probe_kind_of(const char *word);

@@ -45,6 +45,7 @@ look_at_recording() {
 	equal "an event of a namespace" "$(count --probe ip_route_output_flow -w 'task.comm == "ping"')" 3
 	like='drop (reason NO_SOCKET).* > 10.78.0.2.7808 '
 	equal "the reason of 4 drops, an argument of a function" "$(count)" 4
+	equal "what a pattern meant and cannot be is in the file" "$($skbox info "$VMTEST_DIR/traced.skbx" | grep -c 'tcp_v4_send_synack .*not attached: its packet is argument 7')" 1
 	least "functions are listed" "$(grep -c '^fexit:tcp_v4_[a-z_]*$' "$VMTEST_DIR/list")" 10
 }
 
