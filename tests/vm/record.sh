@@ -15,7 +15,9 @@ for kernel in ${KERNELS:-$(tests/vm/kernels list)}; do
 	status=0
 	tests/vm/vmtest "$kernel" tests/vm/guest "$VMTEST_DIR/demo.skbx" >"$VMTEST_DIR/log" 2>&1 || status=$?
 	grep -vE '^(ok|not ok) ' "$VMTEST_DIR/log" | tail -n 20
-	if [ $status != 0 ]; then
+	if [ $status = 125 ] && tests/vm/kernels gone "$VMTEST_DIR/log"; then
+		echo "skip $kernel: needs kernel-$kernel, which Debian does not serve (any more)"
+	elif [ $status != 0 ]; then
 		echo "not ok $kernel: the recorder works: exit status $status"
 	else
 		echo "ok $kernel: the recorder works"
