@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The content of a block of the event file: a batch of events as columns (FORMAT.md, "Block
- * content"), driven by the schema table. Frames, checksums and compression are skbx_frame.h's.
+ * content"), driven by the schema table. From below:
+ *
+ *	column_layout.h  differences as bytes: all equal, varints, byte planes, sparse, shifted
+ *	column.h         a column of integers: what each row is predicted from, a dictionary of its
+ *	                 values, rows that begin something apart from the others
+ *	packets.h        the packets of a block: their flows, heads held against each other, payload
+ *	block_code.h     what predictions look at (block_events.c: groups, tasks, packet and flow of each
+ *	                 event), strings and shapes
+ *	block.h          events to a block and back; field by field as schema.def has them
+ *	skbx_frame.h     frames, checksums, summaries around a block; skbx.h: files of blocks
+ *
+ * Encoder and decoder find the same predictions in the same order: shapes, groups, packets, packet of
+ * each event, then the fields, those of `common` first.
  */
 #ifndef FORMATS_BLOCK_H
 #define FORMATS_BLOCK_H

@@ -8,18 +8,13 @@
 #include "formats/skbx/skbx_frame.h"
 #include "formats/skbx/skbx_index.h"
 #include "formats/skbx/skbx_inventory.h"
-
-enum { READ_BYTES = 256 * 1024 }; /* asked of the input at a time */
+#include "formats/skbx/skbx_window.h"
 
 struct skbx_reader {
-	struct skbx_input in;
+	struct skbx_window w;
 	struct skbx_read_options o;
 	struct skbx_status status;
-	/* a window of the input: [at, at + len) of the file is at p + from */
-	uint8_t *p;
-	size_t from, len, cap;
-	uint64_t at;
-	bool eof, ended;
+	bool ended;
 	uint64_t
 		base; /* offset at which the current file begins (files may stand behind each other) */
 	int64_t last_seq; /* of the last block that was read; -1: none */
@@ -47,66 +42,6 @@ static void damage(struct skbx_reader *r, uint64_t offset, const char *text)
 	error_set(&e, -EPROTO, offset, "%s", text);
 	if (r->o.damage)
 		r->o.damage(r->o.ctx, &e);
-}
-
-/* ---- the window ---- */
-
-/* Tries to have n bytes at the current place; returns how many there are, or a negative errno. */
-static int64_t window(struct skbx_reader *r, size_t n)
-{
-	while (r->len < n && !r->eof) {
-		size_t want = n - r->len > READ_BYTES ? n - r->len : READ_BYTES;
-		ssize_t got;
-
-		if (r->from && r->from + r->len + want > r->cap) {
-			memmove(r->p, r->p + r->from, r->len);
-			r->from = 0;
-		}
-		if (r->len + want > r->cap) {
-			uint8_t *p = realloc(r->p, r->len + want);
-
-			if (!p)
-				return -ENOMEM;
-			r->p = p;
-			r->cap = r->len + want;
-		}
-		got = r->in.read(r->in.ctx, r->p + r->from + r->len, want, r->at + r->len);
-		if (got < 0)
-			return got;
-		r->eof = got == 0;
-		r->len += (size_t)got;
-		r->status.bytes += (uint64_t)got;
-	}
-	return (int64_t)r->len;
-}
-
-static const uint8_t *here(const struct skbx_reader *r)
-{
-	return r->p + r->from;
-}
-
-/* Moves on by n bytes; those that were not read yet are not read where the input can seek. */
-static int forward(struct skbx_reader *r, size_t n)
-{
-	while (n > r->len && r->in.size < 0 && !r->eof) {
-		int64_t got;
-
-		n -= r->len;
-		r->at += r->len;
-		r->from = r->len = 0;
-		got = window(r, n < READ_BYTES ? n : READ_BYTES);
-		if (got < 0)
-			return (int)got;
-	}
-	if (n > r->len) {
-		r->at += n;
-		r->from = r->len = 0;
-		return 0;
-	}
-	r->at += n;
-	r->from += n;
-	r->len -= n;
-	return 0;
 }
 
 /* ---- opening ---- */
@@ -140,53 +75,53 @@ static void count_frame(struct skbx_reader *r, uint32_t compressed, uint32_t raw
  */
 static int64_t window_header(struct skbx_reader *r)
 {
-	int64_t got = window(r, FRAME_PREFIX_BYTES);
+	int64_t got = skbx_window_fill(&r->w, FRAME_PREFIX_BYTES);
 	uint64_t size = FRAME_BLOCK_MAX;
 
 	if (got < FRAME_PREFIX_BYTES)
 		return got;
-	if (frame_le32(here(r)) == FRAME_BLOCK_MAGIC)
-		size = (uint64_t)frame_le32(here(r) + 4) + FRAME_PREFIX_BYTES;
-	else if (r->trailer_seen && frame_le32(here(r)) == FRAME_SEEK_MAGIC)
+	if (frame_le32(skbx_window_here(&r->w)) == FRAME_BLOCK_MAGIC)
+		size = (uint64_t)frame_le32(skbx_window_here(&r->w) + 4) + FRAME_PREFIX_BYTES;
+	else if (r->trailer_seen && frame_le32(skbx_window_here(&r->w)) == FRAME_SEEK_MAGIC)
 		size = FRAME_PREFIX_BYTES; /* nothing may follow: an input that grows would wait */
-	return window(r, size < FRAME_BLOCK_MAX ? (size_t)size : FRAME_BLOCK_MAX);
+	return skbx_window_fill(&r->w, size < FRAME_BLOCK_MAX ? (size_t)size : FRAME_BLOCK_MAX);
 }
 
 /* Reads the file header at the current place, or what stands behind a damaged one. */
 static int read_header(struct skbx_reader *r, struct skbox_error *err)
 {
-	int64_t got = window(r, SKBX_HEADER_BYTES);
+	int64_t got = skbx_window_fill(&r->w, SKBX_HEADER_BYTES);
 	struct frame_block first;
 	int ret;
 
 	if (got < 0)
-		return error_set(err, (int)got, r->at, "cannot read: %s", strerror(-(int)got));
-	if (!skbx_recognize(here(r), (size_t)got))
-		return error_set(err, -EPROTO, r->at, "not an event file");
-	file_begins(r, r->at);
-	ret = frame_get_header(here(r), &r->status.version, r->status.id);
+		return error_set(err, (int)got, r->w.at, "cannot read: %s", strerror(-(int)got));
+	if (!skbx_recognize(skbx_window_here(&r->w), (size_t)got))
+		return error_set(err, -EPROTO, r->w.at, "not an event file");
+	file_begins(r, r->w.at);
+	ret = frame_get_header(skbx_window_here(&r->w), &r->status.version, r->status.id);
 	if (ret == -ENOTSUP)
-		return error_set(err, ret, r->at, "event file of a newer format");
+		return error_set(err, ret, r->w.at, "event file of a newer format");
 	if (ret) {
 		/* the first block stands behind it, and knows the file's id too */
-		damage(r, r->at, "file header is damaged");
-		got = window(r, SKBX_HEADER_BYTES + FRAME_BLOCK_MAX);
+		damage(r, r->w.at, "file header is damaged");
+		got = skbx_window_fill(&r->w, SKBX_HEADER_BYTES + FRAME_BLOCK_MAX);
 		if (got < 0)
-			return error_set(err, (int)got, r->at, "cannot read: %s",
+			return error_set(err, (int)got, r->w.at, "cannot read: %s",
 					 strerror(-(int)got));
-		ret = frame_get_block(&first, here(r) + SKBX_HEADER_BYTES,
+		ret = frame_get_block(&first, skbx_window_here(&r->w) + SKBX_HEADER_BYTES,
 				      (size_t)got - SKBX_HEADER_BYTES);
 		if (ret <= 0 || first.sum.offset != SKBX_HEADER_BYTES || first.sum.seq) {
 			r->ended = true;
-			return r->at ? 0 /* a second file: what was read is good, and it was told */
-				     : error_set(err, -EPROTO, r->at,
-						 "file header and first block are damaged");
+			return r->w.at ? 0 /* a second file: what was read is good, and it was told */
+				       : error_set(err, -EPROTO, r->w.at,
+						   "file header and first block are damaged");
 		}
 		r->status.version = FRAME_VERSION;
 		memcpy(r->status.id, first.id, SKBX_ID_BYTES);
 	}
 	count_frame(r, SKBX_HEADER_BYTES, 0);
-	return forward(r, SKBX_HEADER_BYTES);
+	return skbx_window_forward(&r->w, SKBX_HEADER_BYTES);
 }
 
 int skbx_reader_open(struct skbx_reader **result, const struct skbx_input *in,
@@ -198,7 +133,8 @@ int skbx_reader_open(struct skbx_reader **result, const struct skbx_input *in,
 	*result = NULL;
 	if (!r)
 		return error_set(err, -ENOMEM, 0, "out of memory");
-	r->in = *in;
+	r->w.in = *in;
+	r->w.bytes = &r->status.bytes;
 	if (options)
 		r->o = *options;
 	if (!r->o.sections)
@@ -225,7 +161,7 @@ void skbx_reader_free(struct skbx_reader *r)
 	block_coder_free(r->coder);
 	block_dict_free(r->key);
 	buf_free(&r->raw);
-	free(r->p);
+	skbx_window_free(&r->w);
 	free(r);
 }
 
@@ -244,13 +180,14 @@ const struct skbx_status *skbx_read_status(const struct skbx_reader *r)
 /* Whether the file's last bytes, as far as they are in the window, are those of a seek table. */
 static bool ends_with_table(const struct skbx_reader *r)
 {
-	return r->eof && r->len >= 4 && frame_le32(here(r) + r->len - 4) == FRAME_SEEK_FOOTER_MAGIC;
+	return r->w.eof && r->w.len >= 4 &&
+	       frame_le32(skbx_window_here(&r->w) + r->w.len - 4) == FRAME_SEEK_FOOTER_MAGIC;
 }
 
 /* Whether a block header at the current place is one of this file, at its own place, and later. */
 static bool is_own_block(struct skbx_reader *r, const struct frame_block *b)
 {
-	return !memcmp(b->id, r->status.id, SKBX_ID_BYTES) && b->sum.offset == r->at - r->base &&
+	return !memcmp(b->id, r->status.id, SKBX_ID_BYTES) && b->sum.offset == r->w.at - r->base &&
 	       (int64_t)b->sum.seq > r->last_seq;
 }
 
@@ -261,27 +198,27 @@ static bool is_own_block(struct skbx_reader *r, const struct frame_block *b)
  */
 static int resync(struct skbx_reader *r)
 {
-	int ret = forward(r, 1);
+	int ret = skbx_window_forward(&r->w, 1);
 
 	while (!ret) {
 		const uint8_t *p, *found;
-		int64_t got = window(r, FRAME_BLOCK_MAX);
+		int64_t got = skbx_window_fill(&r->w, FRAME_BLOCK_MAX);
 
 		if (got < 0)
 			return (int)got;
 		r->tail_is_table |= ends_with_table(r);
 		if (got < FRAME_PREFIX_BYTES)
 			return 0;
-		p = here(r);
+		p = skbx_window_here(&r->w);
 		found = memchr(p, (int)(FRAME_BLOCK_MAGIC & 0xff), (size_t)got);
 		if (found != p) {
-			ret = forward(r, found ? (size_t)(found - p) : (size_t)got);
+			ret = skbx_window_forward(&r->w, found ? (size_t)(found - p) : (size_t)got);
 			continue;
 		}
-		if (frame_may_be_block(p, (size_t)got, r->status.id, r->at - r->base) &&
+		if (frame_may_be_block(p, (size_t)got, r->status.id, r->w.at - r->base) &&
 		    frame_get_block(&r->block, p, (size_t)got) > 0 && is_own_block(r, &r->block))
 			return 1;
-		ret = forward(r, 1);
+		ret = skbx_window_forward(&r->w, 1);
 	}
 	return ret;
 }
@@ -370,7 +307,7 @@ static bool may_be_seek_table(const struct skbx_reader *r, uint64_t size)
 	/* the trailer's number tells how many; without it, no more than the bytes so far can be */
 	return r->trailer_seen
 		       ? frames == least
-		       : frames >= least && frames <= (r->at - r->base) / FRAME_PREFIX_BYTES;
+		       : frames >= least && frames <= (r->w.at - r->base) / FRAME_PREFIX_BYTES;
 }
 
 /*
@@ -379,12 +316,12 @@ static bool may_be_seek_table(const struct skbx_reader *r, uint64_t size)
  */
 static bool ends_as_table(struct skbx_reader *r, uint64_t size)
 {
-	int64_t got = size <= READ_BYTES ? window(r, size) : 0;
+	int64_t got = size <= WINDOW_READ_BYTES ? skbx_window_fill(&r->w, size) : 0;
 	const uint8_t *footer;
 
 	if (got < 0 || (uint64_t)got < size)
 		return true;
-	footer = here(r) + size - FRAME_SEEK_FOOTER_BYTES;
+	footer = skbx_window_here(&r->w) + size - FRAME_SEEK_FOOTER_BYTES;
 	return frame_le32(footer + 5) == FRAME_SEEK_FOOTER_MAGIC ||
 	       frame_le32(footer) == (size - FRAME_PREFIX_BYTES - FRAME_SEEK_FOOTER_BYTES) / 8;
 }
@@ -395,8 +332,8 @@ static bool ends_as_table(struct skbx_reader *r, uint64_t size)
  */
 static int read_seek_table(struct skbx_reader *r, struct skbox_error *err)
 {
-	uint64_t offset = r->at, crc = r->frames_crc;
-	uint64_t size = (uint64_t)frame_le32(here(r) + 4) + FRAME_PREFIX_BYTES;
+	uint64_t offset = r->w.at, crc = r->frames_crc;
+	uint64_t size = (uint64_t)frame_le32(skbx_window_here(&r->w) + 4) + FRAME_PREFIX_BYTES;
 	uint32_t n = r->n_frames;
 	const uint8_t *p;
 	int64_t got = 0;
@@ -406,29 +343,30 @@ static int read_seek_table(struct skbx_reader *r, struct skbox_error *err)
 		return 0;
 	r->frames_crc = 0;
 	r->n_frames = 0;
-	ret = forward(r, FRAME_PREFIX_BYTES);
+	ret = skbx_window_forward(&r->w, FRAME_PREFIX_BYTES);
 	for (size -= FRAME_PREFIX_BYTES; !ret && size > FRAME_SEEK_FOOTER_BYTES; size -= 8) {
-		got = window(r, 8);
+		got = skbx_window_fill(&r->w, 8);
 		if (got < 8)
 			break;
-		count_frame(r, frame_le32(here(r)), frame_le32(here(r) + 4));
-		ret = forward(r, 8);
+		count_frame(r, frame_le32(skbx_window_here(&r->w)),
+			    frame_le32(skbx_window_here(&r->w) + 4));
+		ret = skbx_window_forward(&r->w, 8);
 	}
 	if (!ret && got >= 0)
-		got = window(r, FRAME_SEEK_FOOTER_BYTES);
+		got = skbx_window_fill(&r->w, FRAME_SEEK_FOOTER_BYTES);
 	if (ret || got < 0)
-		return error_set(err, ret ? ret : (int)got, r->at, "cannot read: %s",
+		return error_set(err, ret ? ret : (int)got, r->w.at, "cannot read: %s",
 				 strerror(ret ? -ret : -(int)got));
 	if (size > FRAME_SEEK_FOOTER_BYTES || got < FRAME_SEEK_FOOTER_BYTES) {
 		r->ended = true;
 		return 1;
 	}
-	p = here(r);
+	p = skbx_window_here(&r->w);
 	if (frame_le32(p + 5) != FRAME_SEEK_FOOTER_MAGIC || p[4] || frame_le32(p) != r->n_frames ||
 	    (!r->hurt && (r->frames_crc != crc || r->n_frames != n)))
 		damage(r, offset, "seek table does not fit the frames");
 	r->status.finished = r->trailer_seen;
-	ret = forward(r, FRAME_SEEK_FOOTER_BYTES);
+	ret = skbx_window_forward(&r->w, FRAME_SEEK_FOOTER_BYTES);
 	return ret ? ret : 1;
 }
 
@@ -436,7 +374,7 @@ static int read_seek_table(struct skbx_reader *r, struct skbox_error *err)
 
 static int cannot_read(const struct skbx_reader *r, int64_t ret, struct skbox_error *err)
 {
-	return error_set(err, (int)ret, r->at, "cannot read: %s", strerror(-(int)ret));
+	return error_set(err, (int)ret, r->w.at, "cannot read: %s", strerror(-(int)ret));
 }
 
 /* The end of the file cuts a block: that is how a file ends that was not finished. */
@@ -450,10 +388,10 @@ static int end_within_block(struct skbx_reader *r)
 static int skip_block(struct skbx_reader *r, size_t header, struct skbox_error *err)
 {
 	const struct skbx_summary *s = &r->block.sum;
-	int64_t got = forward(r, header + s->bytes - 1);
+	int64_t got = skbx_window_forward(&r->w, header + s->bytes - 1);
 
 	if (!got)
-		got = window(r, 1);
+		got = skbx_window_fill(&r->w, 1);
 	if (got < 0)
 		return cannot_read(r, got, err);
 	if (!got)
@@ -463,7 +401,7 @@ static int skip_block(struct skbx_reader *r, size_t header, struct skbox_error *
 	r->last_seq = s->seq;
 	count_frame(r, (uint32_t)header, 0);
 	count_frame(r, s->bytes, s->raw_bytes);
-	return forward(r, 1);
+	return skbx_window_forward(&r->w, 1);
 }
 
 /* Whether a file header is among the next n bytes: somebody put another file behind a cut one. */
@@ -472,8 +410,8 @@ static bool holds_file_header(const struct skbx_reader *r, size_t n)
 	uint8_t id[SKBX_ID_BYTES];
 	uint16_t version;
 
-	for (const uint8_t *p = here(r), *end = p + n; (size_t)(end - p) >= SKBX_HEADER_BYTES;
-	     p++) {
+	for (const uint8_t *p = skbx_window_here(&r->w), *end = p + n;
+	     (size_t)(end - p) >= SKBX_HEADER_BYTES; p++) {
 		p = memchr(p, (int)(FRAME_HEADER_MAGIC & 0xff),
 			   (size_t)(end - p) - SKBX_HEADER_BYTES + 1);
 		if (!p)
@@ -492,16 +430,16 @@ static bool holds_file_header(const struct skbx_reader *r, size_t n)
 static int leave_bad_block(struct skbx_reader *r, uint64_t offset, size_t header)
 {
 	uint64_t size = header + (uint64_t)r->block.sum.bytes;
-	int64_t got = window(r, size + FRAME_PREFIX_BYTES);
+	int64_t got = skbx_window_fill(&r->w, size + FRAME_PREFIX_BYTES);
 
 	if (got < 0)
 		return (int)got;
 	if (offset >= r->searched && (uint64_t)got >= size + 4 &&
-	    frame_le32(here(r) + size) >> 4 != FRAME_BLOCK_MAGIC >> 4) {
+	    frame_le32(skbx_window_here(&r->w) + size) >> 4 != FRAME_BLOCK_MAGIC >> 4) {
 		r->searched = offset + size;
-		return forward(r, header);
+		return skbx_window_forward(&r->w, header);
 	}
-	return forward(r, size);
+	return skbx_window_forward(&r->w, size);
 }
 
 /*
@@ -513,13 +451,13 @@ static int read_block(struct skbx_reader *r, size_t header, struct ev_batch *bat
 {
 	const struct skbx_summary *s = &r->block.sum;
 	struct skbox_error what = {0};
-	uint64_t offset = r->at;
+	uint64_t offset = r->w.at;
 	int64_t got;
 	int ret;
 
 	if (s->type == SKBX_EVENTS && r->o.want && !r->o.want(r->o.ctx, s))
 		return skip_block(r, header, err);
-	got = window(r, header + s->bytes);
+	got = skbx_window_fill(&r->w, header + s->bytes);
 	if (got < 0)
 		return cannot_read(r, got, err);
 	if ((size_t)got < header + s->bytes) {
@@ -530,7 +468,7 @@ static int read_block(struct skbx_reader *r, size_t header, struct ev_batch *bat
 	r->last_seq = s->seq;
 	count_frame(r, (uint32_t)header, 0);
 	count_frame(r, s->bytes, s->raw_bytes);
-	ret = unpack(r, here(r) + header, &what);
+	ret = unpack(r, skbx_window_here(&r->w) + header, &what);
 	if (!ret)
 		ret = take(r, batch, &what);
 	if (ret == -ENOMEM)
@@ -544,7 +482,7 @@ static int read_block(struct skbx_reader *r, size_t header, struct ev_batch *bat
 	r->trailer_seen |= s->type == SKBX_TRAILER;
 	r->status.blocks++;
 	r->status.events += s->type == SKBX_EVENTS ? s->events : 0;
-	got = forward(r, header + s->bytes);
+	got = skbx_window_forward(&r->w, header + s->bytes);
 	return got < 0 ? cannot_read(r, got, err) : ret;
 }
 
@@ -575,13 +513,14 @@ static bool is_cut(const uint8_t *p, size_t got)
 /* Something that is no block stands at the current place. */
 static int read_other(struct skbx_reader *r, int64_t got, struct skbox_error *err)
 {
-	uint64_t offset = r->at;
-	bool cut = is_cut(here(r), (size_t)got), told_end = r->trailer_seen && got >= 8;
+	uint64_t offset = r->w.at;
+	bool cut = is_cut(skbx_window_here(&r->w), (size_t)got),
+	     told_end = r->trailer_seen && got >= 8;
 	int ret = 0;
 
-	if (got >= SKBX_HEADER_BYTES && skbx_recognize(here(r), (size_t)got))
+	if (got >= SKBX_HEADER_BYTES && skbx_recognize(skbx_window_here(&r->w), (size_t)got))
 		return read_header(r, err);
-	if (got >= FRAME_PREFIX_BYTES && frame_le32(here(r)) == FRAME_SEEK_MAGIC)
+	if (got >= FRAME_PREFIX_BYTES && frame_le32(skbx_window_here(&r->w)) == FRAME_SEEK_MAGIC)
 		ret = read_seek_table(r, err);
 	if (ret)
 		return ret < 0 ? ret : 0;
@@ -612,7 +551,7 @@ int skbx_read(struct skbx_reader *r, struct ev_batch *batch, struct skbox_error 
 			return cannot_read(r, got, err);
 		if (!got)
 			return 0;
-		ret = frame_get_block(&r->block, here(r), (size_t)got);
+		ret = frame_get_block(&r->block, skbx_window_here(&r->w), (size_t)got);
 		if (ret > 0 && !memcmp(r->block.id, r->status.id, SKBX_ID_BYTES) &&
 		    (int64_t)r->block.sum.seq > r->last_seq)
 			ret = read_block(r, (size_t)ret, batch, err);
