@@ -112,6 +112,9 @@ enum {
 	((cookie) >> (COOKIE_ID_BITS + COOKIE_SLOT_BITS * (arg)) & COOKIE_NONE)
 #define COOKIE_HAS_RET(cookie) ((cookie) >> 31 & 1) /* it returns something */
 
+/* What is recorded: bpf/scope.h. */
+enum scope { SCOPE_HOST, SCOPE_NETNS, SCOPE_CGROUP };
+
 /*
  * Constants of one loaded copy of a program, in its own frozen read-only map: the verifier knows
  * their values and drops the code that they rule out.
@@ -134,6 +137,9 @@ struct probe_config {
 	__u32 cpus;                   /* counters a probe */
 	__u32 rings;                  /* ring areas; a processor uses number cpu % rings */
 	__u32 ring_bytes;             /* of each area, a power of two */
+	__u32 scope;                  /* enum scope */
+	__u32 scope_inum;             /* SCOPE_NETNS: of the namespace, where it has no cookie */
+	__u64 scope_id;               /* its cookie; SCOPE_CGROUP: the id of the cgroup */
 	__u64 secret;                 /* see struct ring_area */
 };
 
@@ -161,8 +167,9 @@ enum { RING_MARK_BYTES = 8, RING_ALIGN = 64 /* what a copy of packet bytes is ro
 
 /* An array map of probes * cpus of these, at [id * cpus + cpu]. */
 struct probe_counters {
-	__u64 lost;     /* no room in the ring */
-	__u64 filtered; /* not wanted by a filter */
+	__u64 lost;         /* no room in the ring */
+	__u64 filtered;     /* not wanted by a filter, or not of the scope */
+	__u64 unattributed; /* of which nobody can tell whether they are of the scope: not recorded */
 	__u64 stackless; /* events without their stack: no room in the map, or it could not be walked */
 };
 

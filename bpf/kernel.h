@@ -43,6 +43,27 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
+struct kernfs_node {
+	__u64 id; /* since 5.5 (67c0496e87d1) a number */
+};
+
+struct cgroup_subsys_state {
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
+struct sock_cgroup_data___old {
+	__u64 val;
+};
+
 struct in6_addr {
 	__u8 bytes[16];
 };
@@ -51,6 +72,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	int skc_bound_dev_if;
+	struct sock *skc_listener; /* of a request */
 	possible_net_t skc_net;
 	atomic64_t skc_cookie;
 	__u32 skc_daddr, skc_rcv_saddr;
@@ -66,6 +88,7 @@ struct sock {
 	} sk_backlog;
 	refcount_t sk_wmem_alloc;
 	__u16 sk_protocol;
+	struct sock_cgroup_data sk_cgrp_data;
 	__u32 sk_ack_backlog, sk_max_ack_backlog;
 	unsigned long sk_pacing_rate;
 };

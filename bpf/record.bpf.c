@@ -156,6 +156,19 @@ static __always_inline void put_task(struct record *r)
 }
 
 #include "bpf/collect.h"
+#include "bpf/scope.h"
+
+/* scope: what scope_of() said; SCOPE_INSIDE: it was a filter. */
+static __always_inline void record_outside(void *ctx, __u32 cpu, int scope)
+{
+	__u32 key = probe_id(ctx) * config.cpus + cpu;
+	struct probe_counters *c = bpf_map_lookup_elem(&counters, &key);
+
+	if (c && scope == SCOPE_UNKNOWN)
+		__sync_fetch_and_add(&c->unattributed, 1);
+	else if (c)
+		__sync_fetch_and_add(&c->filtered, 1);
+}
 
 enum { COPY_MAX = 256 }; /* bytes that are copied without a loop */
 

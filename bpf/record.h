@@ -375,19 +375,28 @@ static __always_inline int VARIANT(record_skb)(__u64 *ctx, const struct saved *s
 	__u64 now, mark = 0, head;
 	__u32 cpu = bpf_get_smp_processor_id(), has, inner;
 	struct record *r;
+	int scope = config.scope ? scope_of(ctx, saved, skb) : SCOPE_INSIDE;
 	__u8 unwanted = 0;
 
-	if (!skb && config.features & PROBE_FILTER)
-		record_filtered(ctx, cpu);
-	else if (!skb && config.features & PROBE_BARE)
-		return VARIANT(record_bare)(ctx, saved, own_ring);
-	if (!skb)
+	if (!skb) {
+		if (config.features & PROBE_FILTER)
+			record_filtered(ctx, cpu);
+		else if (config.features & PROBE_BARE && scope == SCOPE_INSIDE)
+			return VARIANT(record_bare)(ctx, saved, own_ring);
+		else if (config.features & PROBE_BARE)
+			record_outside(ctx, cpu, scope);
 		return 0;
+	}
 	head = as_number(READ(skb, head));
-	if (config.features & PROBE_FILTER && !VARIANT(is_wanted)(skb, head)) {
+	if (scope != SCOPE_INSIDE && config.scope == SCOPE_NETNS) {
+		record_outside(ctx, cpu, scope);
+		goto end;
+	}
+	if (scope != SCOPE_INSIDE ||
+	    (config.features & PROBE_FILTER && !VARIANT(is_wanted)(skb, head))) {
 		/* a packet that was wanted once is followed on its way */
 		if (!(config.features & PROBE_TRACK && head && track_knows(as_number(skb), head))) {
-			record_filtered(ctx, cpu);
+			record_outside(ctx, cpu, scope);
 			goto end;
 		}
 		unwanted = 1;
@@ -435,9 +444,10 @@ static __always_inline int VARIANT(record_skb)(__u64 *ctx, const struct saved *s
 			FORGET(r->track_head, has & RECORD_PACKET ? track_identity(r, inner) : 0));
 		has |= RECORD_TRACK;
 		/* the data has an id, but of a packet that was there before */
-		if (config.features & PROBE_FILTER && r->unwanted && r->track_time == now) {
+		if ((config.features & PROBE_FILTER || config.scope) && r->unwanted &&
+		    r->track_time == now) {
 			track_forget(head);
-			record_filtered(ctx, cpu);
+			record_outside(ctx, cpu, scope);
 			has = RECORD_UNWANTED;
 		}
 	}

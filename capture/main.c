@@ -18,6 +18,7 @@
 #include "capture/process/sockets.h"
 #include "capture/process/stats.h"
 #include "capture/recorder.h"
+#include "capture/scope.h"
 #include "cli/terminal.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 2, EXIT_FAILED_WITH_COMMAND = 125 };
@@ -25,7 +26,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 2, EXIT_FAILED_WITH_COMMAND = 125 };
 /* The last line: what there is, and what there is not. */
 static void report(const struct config *c, struct recorder *r)
 {
-	uint64_t lost = 0, skipped = 0, filtered = 0;
+	uint64_t lost = 0, skipped = 0, filtered = 0, unattributed = 0;
 	struct buf line = {0};
 
 	for (size_t i = 0; i < r->probes->n; i++) {
@@ -34,14 +35,17 @@ static void report(const struct config *c, struct recorder *r)
 		lost += r->probes->v[i].lost;
 		skipped += r->probes->v[i].skipped;
 		filtered += r->probes->v[i].filtered;
+		unattributed += r->probes->v[i].unattributed;
 	}
 	buf_printf(&line, "%llu events", (unsigned long long)r->events);
 	if (!c->no_sockets)
 		buf_printf(&line, ", %llu socket rows", (unsigned long long)r->socket_rows);
 	buf_printf(&line, ", %llu lost, %llu skipped runs", (unsigned long long)lost,
 		   (unsigned long long)skipped);
-	if (c->packet_filter || c->meta_filter)
+	if (c->packet_filter || c->meta_filter || c->scope)
 		buf_printf(&line, ", %llu filtered", (unsigned long long)filtered);
+	if (c->scope)
+		buf_printf(&line, ", %llu unattributed", (unsigned long long)unattributed);
 	if (r->rings.broken)
 		buf_printf(&line, ", %llu broken records", (unsigned long long)r->rings.broken);
 	if (output_thrown_away(r->output))
@@ -84,6 +88,7 @@ struct recording {
 	struct plan plan;
 	struct filter filter;
 	struct recorder recorder;
+	struct scope_place scope;
 	int stats[2]; /* between the other two processes: [0] the holder's end; -1 */
 };
 
@@ -98,7 +103,11 @@ static void close_fd(int *fd)
 static int start_sockets(struct recording *g, struct skbox_error *err)
 {
 	struct recorder *r = &g->recorder;
-	struct sockets setup = {.config = g->config, .signal_fd = r->signal_fd};
+	struct sockets setup = {
+		.config = g->config,
+		.signal_fd = r->signal_fd,
+		.cgroup_id = g->scope.kind == SCOPE_CGROUP ? g->scope.id : 0,
+	};
 	int fds[2], rc = channel_pair(fds);
 
 	if (rc)
@@ -149,6 +158,9 @@ static int attach(struct recording *g, struct skbox_error *err)
 				   .nft = c->nft,
 				   .nft_verdicts = c->nft_verdict_mask,
 				   .stack = c->stack,
+				   .scope = g->scope.kind,
+				   .scope_inum = g->scope.inum,
+				   .scope_id = g->scope.id,
 				   .compat = c->compat};
 	int rc = tracepoints_init(&g->kernel, c->btf, err);
 
@@ -197,8 +209,10 @@ static int open_output(struct recording *g, struct skbox_error *err)
 static int run(struct recording *g, struct skbox_error *err)
 {
 	struct recorder *r = &g->recorder;
-	int rc = g->config->check ? 0 : start_sockets(g, err);
+	int rc = scope_find(g->config, &g->scope, err);
 
+	if (!rc && !g->config->check)
+		rc = start_sockets(g, err);
 	if (!rc)
 		rc = attach(g, err);
 	if (rc || g->config->check)

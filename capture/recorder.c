@@ -214,9 +214,9 @@ static void tell_totals(struct recorder *r)
 
 	for (size_t i = 0; i < r->probes->n; i++) {
 		const struct probe *p = &r->probes->v[i];
-		struct output_total t = {
-			p->symbol,  p->type,     p->recorded,       p->lost,
-			p->skipped, p->filtered, r->counts[i].runs, r->counts[i].run_ns};
+		struct output_total t = {p->symbol,       p->type,           p->recorded,
+					 p->lost,         p->skipped,        p->filtered,
+					 p->unattributed, r->counts[i].runs, r->counts[i].run_ns};
 
 		if (p->internal) {
 			totals.own_runs += t.runs;

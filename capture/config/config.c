@@ -15,6 +15,7 @@
 #include "cli/terminal.h"
 
 static const char *const formats[] = {"multi-line", "single-line", NULL};
+static const char *const scopes[] = {"host", "netns", "cgroup", NULL}; /* enum scope */
 static const char *const layouts[] = {"classic", "current", NULL};
 
 static const struct option_row rows[] = {
@@ -38,6 +39,10 @@ static const struct option_row rows[] = {
 	       "record packets that match a pcap-filter(7) expression, and follow them"),
 	OPTION(STRING, config, meta_filter, "filter-meta", 'm', "FILTER",
 	       "record packets whose metadata match, as sk_buff.dev.name == \"eth0\""),
+	OPTION(CHOICE, config, scope, "scope", 0, "SCOPE",
+	       "record only what is of our netns or cgroup, which a command has from us; default: "
+	       "host, all",
+	       .choices = scopes),
 	OPTION(LIST, config, profiles, "profile", 0, "NAME|FILE",
 	       "probes and options with a name; may be repeated; help lists them"),
 	OPTION(LIST, config, profile_dirs, "profile-dir", 0, "DIR",
@@ -255,6 +260,11 @@ static bool is_consistent(struct config *c)
 {
 	if (c->no_sockets && (c->sockets_ns || c->netns.n)) {
 		terminal_error("--no-sockets goes with neither --sockets nor --netns");
+		return false;
+	}
+	if (c->scope == SCOPE_NETNS &&
+	    (c->netns.n > 1 || (c->netns.n && !strcmp(c->netns.v[0], "all")))) {
+		terminal_error("--scope netns is about one namespace: one --netns, or none");
 		return false;
 	}
 	if (c->print && c->out && !strcmp(c->out, "-")) {

@@ -33,6 +33,7 @@ struct config {
 	const char *collect;       /* names of sections, commas between them */
 	struct text_options text;  /* of --print */
 	int format, layout;        /* index of the choices */
+	int scope;                 /* enum scope (bpf/event.h) */
 	char **command;            /* NULL at its end; NULL: none */
 	char *cmdline;             /* argv, joined; owned */
 };

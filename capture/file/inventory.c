@@ -110,6 +110,9 @@ static void add_host(struct ev_batch *b, const struct config *config, const stru
 	if (config->meta_filter)
 		EV_SET(row, host, meta_filter, ev_text(b, config->meta_filter));
 	EV_SET(row, host, tracking, ev_text(b, probes->exact ? "exact" : "heuristic"));
+	if (config->scope)
+		EV_SET(row, host, scope,
+		       ev_text(b, config->scope == SCOPE_NETNS ? "netns" : "cgroup"));
 	if (cpus > 0)
 		EV_SET(row, host, cpus, (uint32_t)cpus);
 	EV_SET(row, host, buffer, (uint64_t)probes->ring_bytes * probes->rings);

@@ -117,6 +117,8 @@ static void add_total(struct ev_batch *b, const struct output_total *t)
 	EV_SET(row, total, lost, t->lost);
 	EV_SET(row, total, skipped, t->skipped);
 	EV_SET(row, total, filtered, t->filtered);
+	if (t->unattributed)
+		EV_SET(row, total, unattributed, t->unattributed);
 	if (!t->runs)
 		return;
 	EV_SET(row, total, runs, t->runs);
@@ -135,12 +137,14 @@ static struct output_total settle(struct output_end *e, const struct output_tota
 	t.lost = last ? all->lost - e->told[i].lost : e->now[i].lost;
 	t.skipped = last ? all->skipped - e->told[i].skipped : e->now[i].skipped;
 	t.filtered -= e->told[i].filtered;
+	t.unattributed -= e->told[i].unattributed;
 	t.runs -= e->told[i].runs;
 	t.run_ns -= e->told[i].run_ns;
 	e->told[i].recorded += t.recorded;
 	e->told[i].lost += t.lost;
 	e->told[i].skipped += t.skipped;
 	e->told[i].filtered += t.filtered;
+	e->told[i].unattributed += t.unattributed;
 	e->told[i].runs += t.runs;
 	e->told[i].run_ns += t.run_ns;
 	e->now[i] = (struct output_total){0};

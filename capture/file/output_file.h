@@ -17,7 +17,7 @@
 /* What a probe gave since the recording began, as the recorder counts it. */
 struct output_total {
 	const char *symbol, *type; /* borrowed as long as there is output */
-	uint64_t recorded, lost, skipped, filtered;
+	uint64_t recorded, lost, skipped, filtered, unattributed;
 	uint64_t runs, run_ns; /* as far as they were measured */
 };
 

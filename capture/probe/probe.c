@@ -244,12 +244,13 @@ void probes_count(struct probes *p)
 
 		if (probe->prog_fd >= 0 && !bpf_obj_get_info_by_fd(probe->prog_fd, &info, &size))
 			probe->skipped = info.recursion_misses;
-		probe->lost = probe->filtered = 0;
+		probe->lost = probe->filtered = probe->unattributed = 0;
 		for (uint32_t cpu = 0; p->counters && cpu < p->cpus; cpu++) {
 			const volatile struct probe_counters *c = &p->counters[i * p->cpus + cpu];
 
 			probe->lost += c->lost;
 			probe->filtered += c->filtered;
+			probe->unattributed += c->unattributed;
 		}
 	}
 }

@@ -58,6 +58,7 @@ struct probe {
 	int enter_fd;                     /* kretprobe: the link of what remembers the arguments */
 	uint64_t recorded;                /* records that came out of the rings */
 	uint64_t lost, filtered;          /* as of probes_count() */
+	uint64_t unattributed;            /* as well: of no scope that can be told */
 	uint64_t skipped;                 /* runs that the kernel skipped, as of probes_count() */
 };
 
@@ -119,9 +120,11 @@ struct probe_options {
 	uint32_t snaplen;
 	uint64_t buffer; /* bytes of all rings together */
 	bool track;
-	bool sock, ct, nft;    /* facts.h */
-	uint32_t nft_verdicts; /* see struct probe_config */
-	bool stack;            /* of all probes */
+	bool sock, ct, nft;         /* facts.h */
+	uint32_t nft_verdicts;      /* see struct probe_config */
+	bool stack;                 /* of all probes */
+	uint32_t scope, scope_inum; /* see struct probe_config */
+	uint64_t scope_id;
 	bool compat; /* only what the oldest kernels offer: raw tracepoints, the kernel's rings */
 };
 

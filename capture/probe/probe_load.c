@@ -487,6 +487,9 @@ void probe_configure(const struct probes *p, const struct probe *probe,
 	c->rings = p->rings;
 	c->ring_bytes = (uint32_t)p->ring_bytes;
 	c->secret = p->secret;
+	c->scope = o->scope;
+	c->scope_inum = o->scope_inum;
+	c->scope_id = o->scope_id;
 	if (p->filter && p->filter->code.n)
 		c->features |= PROBE_FILTER;
 	if (p->exact && is_late(probe))

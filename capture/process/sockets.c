@@ -123,11 +123,12 @@ static void take_messages(struct state *s)
 
 /* ---- life ---- */
 
-static int prepare(struct state *s, struct skbox_error *err)
+static int prepare(struct state *s, uint64_t cgroup_id, struct skbox_error *err)
 {
 	struct sock_recorder_options o = {.names = (const char *const *)s->config->netns.v,
 					  .n_names = s->config->netns.n,
 					  .period_ns = s->config->sockets_ns,
+					  .cgroup_id = cgroup_id,
 					  .emit = emit,
 					  .ctx = s};
 	int rc = rights_keep(RIGHT(CAP_SYS_ADMIN) | RIGHT(CAP_SYS_PTRACE) | RIGHT(CAP_NET_ADMIN) |
@@ -182,7 +183,7 @@ int sockets_run(void *sockets, int fd)
 
 	child_close(setup->not_ours, 2);
 	channel_open(&s.writer, fd);
-	rc = prepare(&s, &err);
+	rc = prepare(&s, setup->cgroup_id, &err);
 	if (rc)
 		channel_send(&s.writer, MESSAGE_FAILED, &err, sizeof(err));
 	else if (!channel_send(&s.writer, MESSAGE_READY, NULL, 0))

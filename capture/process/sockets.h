@@ -13,8 +13,9 @@
 struct sockets {
 	const struct config *config;
 	int signal_fd;
-	int stats_fd;    /* the holder's questions */
-	int not_ours[2]; /* their other end and such: closed */
+	uint64_t cgroup_id; /* whose sockets are recorded; 0: all */
+	int stats_fd;       /* the holder's questions */
+	int not_ours[2];    /* their other end and such: closed */
 };
 
 /* Runs until the other end of fd (see message.h) is closed. The exit status of the process. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -103,4 +104,40 @@ const char *sock_dump_cgroups_path(struct sock_dump_cgroups *c, uint64_t id)
 		*p = (struct place){.id = id, .path = find_path(c, id)};
 	}
 	return p->path;
+}
+
+/* Line "0::/path" of /proc/self/cgroup: cgroups(7). */
+static int own_path(char *path, size_t size)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[PATH_MAX];
+	int rc = -ENOENT;
+
+	if (!f)
+		return -errno;
+	while (rc && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		/* one that begins with .. is above the root that this cgroup namespace shows */
+		if (strncmp(line, "0::/", 4) || !strncmp(line, "0::/..", 6))
+			continue;
+		rc = snprintf(path, size, "%s", line + 3) < (int)size ? 0 : -ENAMETOOLONG;
+	}
+	fclose(f);
+	return rc;
+}
+
+int sock_dump_cgroups_own(uint64_t *id)
+{
+	struct sock_dump_cgroups *c = sock_dump_cgroups_open();
+	char path[PATH_MAX];
+	struct stat st;
+	int rc = c ? own_path(path, sizeof(path)) : -ENOENT;
+
+	/* the folder's inode number is the id, of 64 bits where inode numbers have as many */
+	if (!rc && fstatat(c->mount, path[1] ? path + 1 : ".", &st, 0) < 0)
+		rc = -errno;
+	if (!rc)
+		*id = st.st_ino;
+	sock_dump_cgroups_close(c);
+	return rc;
 }

@@ -22,4 +22,10 @@ void sock_dump_cgroups_close(struct sock_dump_cgroups *c);
  */
 const char *sock_dump_cgroups_path(struct sock_dump_cgroups *c, uint64_t id);
 
+/*
+ * The id of the cgroup that this process is in. 0; -ENOENT: there is no cgroup2 mount, or our cgroup is
+ * not below it; another negative errno.
+ */
+int sock_dump_cgroups_own(uint64_t *id);
+
 #endif

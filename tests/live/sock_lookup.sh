@@ -21,9 +21,9 @@ trap 'exit 1' INT TERM HUP
 verdict() { if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: $3"; fi; }
 
 ip netns add "$a" && ip netns add "$b" || exit 1
-ip -n "$a" link add name va type veth peer name vb netns "$b"
-ip -n "$a" addr add 10.91.0.1/24 dev va && ip -n "$a" link set va up
-ip -n "$b" addr add 10.91.0.2/24 dev vb && ip -n "$b" link set vb up
+ip -n "$a" link add name lka type veth peer name lkb netns "$b"
+ip -n "$a" addr add 10.91.0.1/24 dev lka && ip -n "$a" link set lka up
+ip -n "$b" addr add 10.91.0.2/24 dev lkb && ip -n "$b" link set lkb up
 nsenter --net="/run/netns/$b" python3 -c '
 import socket
 s = socket.create_server(("10.91.0.2", 7000))
@@ -43,15 +43,15 @@ cat >"$work/traffic" <<-'END'
 	import socket, subprocess, sys, time
 	s = [socket.create_connection(("10.91.0.2", 7000)) for _ in range(8)]
 	time.sleep(0.1)
-	subprocess.check_call(["ip", "-n", sys.argv[1], "addr", "flush", "dev", "vb"])
+	subprocess.check_call(["ip", "-n", sys.argv[1], "addr", "flush", "dev", "lkb"])
 	for c in s:
 	    c.send(b"lost")
 	time.sleep(0.5)
-	subprocess.check_call(["ip", "-n", sys.argv[1], "link", "set", "vb", "down"])
-	time.sleep(0.6)
+	subprocess.check_call(["ip", "-n", sys.argv[1], "link", "set", "lkb", "down"])
+	time.sleep(1.2)
 END
 record() { # ARGUMENT...
-	ip -n "$b" addr replace 10.91.0.2/24 dev vb && ip -n "$b" link set vb up
+	ip -n "$b" addr replace 10.91.0.2/24 dev lkb && ip -n "$b" link set lkb up
 	build/skbox-capture -o "$work/t.skbx" --force -p tp:tcp:tcp_retransmit_skb -p tp:skb:kfree_skb --netns "$a" "$@" \
 		-- nsenter --net="/run/netns/$a" python3 "$work/traffic" "$b" 2>"$work/error"
 	verdict "recorded $*" $? "$(tail -n 1 "$work/error")"
