@@ -98,6 +98,12 @@ void fireflies_batch(struct fireflies *f, const struct ev_batch *batch)
 	filter_clock_batch(&f->clock, batch);
 }
 
+/* Times of a file can be anything: no sum of them overflows. */
+static int64_t wall(const struct fireflies *f, uint64_t ns)
+{
+	return (int64_t)(ns + (uint64_t)f->clock.offset);
+}
+
 static int put(struct fireflies *f, const struct firefly *fly, struct buf *out)
 {
 	f->made++;
@@ -174,8 +180,8 @@ static int end_flow(struct fireflies *f, struct flow *w, uint64_t end_ns, uint64
 	int rc;
 
 	fly->state = FIREFLY_END;
-	fly->end_ns = (int64_t)end_ns + f->clock.offset;
-	fly->current_ns = (int64_t)now_ns + f->clock.offset;
+	fly->end_ns = wall(f, end_ns);
+	fly->current_ns = wall(f, now_ns);
 	rc = put(f, fly, out);
 	remove_flow(f, w);
 	return rc;
@@ -196,7 +202,7 @@ static bool keep(struct fireflies *f, struct flow *w, const struct ev *ev)
 	}
 	w->last.netlink = w->document.len ? w->document.p : NULL;
 	w->last.netlink_len = w->document.len;
-	w->last.current_ns = (int64_t)w->seen_ns + f->clock.offset;
+	w->last.current_ns = wall(f, w->seen_ns);
 	return !w->document.failed;
 }
 
@@ -238,7 +244,7 @@ static int take_snapshot(struct fireflies *f, const struct ev *ev, struct buf *o
 					   .experiment = f->o->experiment,
 					   .activity = f->o->activity,
 					   .application = f->o->application};
-		w->last.start_ns = (int64_t)ev->common->timestamp + f->clock.offset;
+		w->last.start_ns = wall(f, ev->common->timestamp);
 	}
 	return keep(f, w, ev) ? put(f, &w->last, out) : -ENOMEM;
 }
