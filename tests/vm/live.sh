@@ -16,7 +16,7 @@ if ! reason=$(tests/vm/kernels reachable); then
 	exit 0
 fi
 make -s --no-print-directory all tests build/demo/traffic || exit 1
-export VMTEST_DIR VMTEST_TIMEOUT=540 VMTEST_MEMORY=2G VMTEST_CPUS=2
+export VMTEST_DIR VMTEST_TIMEOUT=1800 VMTEST_MEMORY=2G VMTEST_CPUS=2
 for kernel in ${KERNELS:-$(tests/vm/kernels list)}; do
 	VMTEST_DIR=$(mktemp -d)
 	status=0
