@@ -133,7 +133,7 @@ static void take_probes(struct info *o, bool counted)
 
 static int walk_source(struct info *o, char *path)
 {
-	struct source_options options = {.progress = true};
+	struct source_options options = {.progress = SOURCE_PROGRESS_PIPED};
 	const struct source_status *status;
 	struct ev_batch *batch;
 	struct source *s;

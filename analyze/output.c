@@ -26,6 +26,7 @@ static void on_signal(int number)
 
 	if (path)
 		unlink(path);
+	terminal_progress_erase();
 	signal(number, SIG_DFL);
 	raise(number);
 }

@@ -168,8 +168,8 @@ static int print_run(int argc, char **argv)
 	p.threads = c.threads ? (unsigned int)c.threads : parallel_processors();
 	if (!c.threads && p.threads > THREADS_DEFAULT_MAX)
 		p.threads = THREADS_DEFAULT_MAX;
-	if (p.live)
-		p.threads = 1; /* marks depend on what came before */
+	if (p.live || p.render.out.colours)
+		p.threads = 1; /* marks depend on what came before; who looks on is slower */
 	do
 		rc = source_next(p.source, &batch);
 	while (rc > 0 && print_batch(&p, batch));

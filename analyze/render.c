@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "analyze/render.h"
 
+#include <string.h>
+
 const char *const render_formats[] = {"multi-line", "single-line", NULL};
 const char *const render_layouts[] = {"classic", "current", NULL};
 
@@ -18,9 +20,47 @@ void render_open(struct render *r, const struct render_options *o)
 	terminal_open(&r->out, !o->live);
 }
 
+/*
+ * Kinds of events by colour, on a terminal: the first line of what was written from `at` on. Only here are
+ * escapes written, and only known ones: text of the input has none (text_untrusted()).
+ */
+static void colour(struct render *r, const struct ev *ev, size_t at)
+{
+	static const char end[] = "\033[0m";
+	const char *code = ev->loss       ? "\033[1;33m"
+			   : ev->skb_drop ? "\033[31m"
+			   : ev->diag     ? "\033[36m"
+			   : ev->startup  ? "\033[1m"
+					  : NULL;
+	struct buf *b = &r->out.buf;
+	size_t n = code ? strlen(code) : 0, line;
+	const uint8_t *feed;
+
+	if (!r->out.colours || !code || b->failed || !buf_room(b, n + sizeof(end)))
+		return;
+	feed = memchr(b->p + at, '\n', b->len - at);
+	line = feed ? (size_t)(feed - b->p) : b->len;
+	memmove(b->p + line + n + sizeof(end) - 1, b->p + line, b->len - line);
+	memmove(b->p + at + n, b->p + at, line - at);
+	memcpy(b->p + at, code, n);
+	memcpy(b->p + line + n, end, sizeof(end) - 1);
+	b->len += n + sizeof(end) - 1;
+}
+
+/* The text of an event, without what stands behind it. False: it has none. */
+static bool put_event(struct render *r, const struct ev *ev, int level)
+{
+	size_t at = r->out.buf.len;
+	bool shown = text_event(&r->text, ev, level, &r->out.buf);
+
+	if (shown && r->out.colours)
+		colour(r, ev, at);
+	return shown;
+}
+
 bool render_event(struct render *r, const struct ev *ev)
 {
-	if (!text_event(&r->text, ev, 0, &r->out.buf))
+	if (!put_event(r, ev, 0))
 		return true;
 	text_frame_event(&r->text, &r->out.buf);
 	return terminal_more(&r->out);
@@ -28,7 +68,7 @@ bool render_event(struct render *r, const struct ev *ev)
 
 bool render_loss(struct render *r, const struct ev *ev, struct journey_live *live)
 {
-	if (!text_event(&r->text, ev, 0, &r->out.buf))
+	if (!put_event(r, ev, 0))
 		return true;
 	buf_u8(&r->out.buf, '\n');
 	journey_live_marks(live, &r->text, ev, &r->out.buf);
@@ -47,7 +87,7 @@ bool render_sorted(struct render *r, const struct ev *ev, bool first)
 		render_end_series(r);
 	if (r->losses)
 		journey_span_add(&r->span, ev);
-	text_event(&r->text, ev, r->in_series ? SERIES_LEVEL : 0, &r->out.buf);
+	put_event(r, ev, r->in_series ? SERIES_LEVEL : 0);
 	text_frame_line(&r->text, &r->out.buf);
 	r->in_series = true;
 	return terminal_more(&r->out);

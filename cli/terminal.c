@@ -48,6 +48,16 @@ int terminal_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+static const char erase_line[] = "\r\033[K";
+static volatile sig_atomic_t progress_shown;
+
+void terminal_progress_erase(void)
+{
+	if (progress_shown)
+		terminal_write_all(STDERR_FILENO, erase_line, sizeof(erase_line) - 1);
+	progress_shown = 0;
+}
+
 void terminal_before_error(void (*flush)(void *ctx), void *ctx)
 {
 	before_error = flush;
@@ -62,6 +72,7 @@ void terminal_error(const char *format, ...)
 
 	if (before_error)
 		before_error(before_error_ctx);
+	terminal_progress_erase();
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
@@ -116,11 +127,22 @@ static void start_pager(struct terminal_out *o)
 	o->fd = ends[1];
 }
 
+/* See no-color.org. A pager gets colours when it is less and told to pass them on, as we tell it. */
+static bool wants_colours(const struct terminal_out *o)
+{
+	const char *no = getenv("NO_COLOR"), *type = getenv("TERM"), *less = getenv("LESS");
+
+	if (!o->is_terminal || (no && *no) || !type || !*type || strcmp(type, "dumb") == 0)
+		return false;
+	return !o->pager || !less || strpbrk(less, "rR");
+}
+
 void terminal_open(struct terminal_out *o, bool paged)
 {
 	*o = (struct terminal_out){.fd = STDOUT_FILENO, .is_terminal = isatty(STDOUT_FILENO)};
 	if (paged && o->is_terminal)
 		start_pager(o);
+	o->colours = wants_colours(o);
 }
 
 /* The code point at p when it drives a terminal, and its length; 0: it does not. */
@@ -224,6 +246,24 @@ bool terminal_allows_binary(int fd, const char *what)
 
 enum { PROGRESS_FIRST_NS = 1000000000, PROGRESS_EVERY_NS = 200000000 };
 
+/* The shell's prompt stands on a line of its own. */
+static void on_interrupt(int number)
+{
+	terminal_progress_erase();
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+static void show_first(struct terminal_progress *p)
+{
+	struct sigaction now;
+
+	p->shown = true;
+	/* who else handles it erases the line, too */
+	if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		p->catches = signal(SIGINT, on_interrupt) != SIG_ERR;
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec t;
@@ -255,7 +295,9 @@ void terminal_progress_update(struct terminal_progress *p, uint64_t bytes, uint6
 	if (now < p->next_ns)
 		return;
 	p->next_ns = now + PROGRESS_EVERY_NS;
-	p->shown = true;
+	if (!p->shown)
+		show_first(p);
+	progress_shown = 1; /* a message may have taken it away */
 	taken = now - p->start_ns;
 	n = snprintf(line, sizeof(line), "\r%llu MB  %llu events  %.0f/s",
 		     (unsigned long long)(bytes / 1000000), (unsigned long long)events,
@@ -271,6 +313,8 @@ void terminal_progress_update(struct terminal_progress *p, uint64_t bytes, uint6
 void terminal_progress_end(struct terminal_progress *p)
 {
 	if (p->shown)
-		terminal_write_all(STDERR_FILENO, "\r\033[K", 4);
-	p->on = p->shown = false;
+		terminal_progress_erase();
+	if (p->catches)
+		signal(SIGINT, SIG_DFL);
+	p->on = p->shown = p->catches = false;
 }

@@ -36,6 +36,7 @@ struct terminal_out {
 	pid_t pager;    /* 0: none */
 	uint64_t bytes; /* written */
 	bool is_terminal;
+	bool colours; /* it is one that shows colours, and the user wants them */
 	/*
 	 * What is written is JSON: what drives a terminal (DEL, C1 controls, turns of text direction), which
 	 * JSON may hold as it is, goes onto one as \u escapes.
@@ -73,6 +74,7 @@ int terminal_write_all(int fd, const void *data, size_t len);
 /* Progress of long work on standard error, only when that is a terminal. SIGINT takes it away, too. */
 struct terminal_progress {
 	bool on, shown;
+	bool catches; /* SIGINT, to take the line away */
 	uint64_t start_ns, next_ns;
 	uint64_t total; /* bytes of all inputs; 0: not known */
 };
@@ -82,5 +84,7 @@ void terminal_progress_start(struct terminal_progress *p, uint64_t total_bytes, 
 /* Cheap: looks at the clock; redraws at most five times a second, the first time after a second. */
 void terminal_progress_update(struct terminal_progress *p, uint64_t bytes, uint64_t events);
 void terminal_progress_end(struct terminal_progress *p); /* takes the line away */
+/* Takes a line away that may be there; for handlers of signals that end the program. */
+void terminal_progress_erase(void);
 
 #endif

@@ -473,12 +473,14 @@ static int export(struct exporter *x)
 static int pcap_run(int argc, char **argv)
 {
 	struct pcap_config c = {0};
-	struct source_options options = {.progress = true};
+	struct source_options options = {.progress = SOURCE_PROGRESS_PIPED};
 	struct exporter x = {.c = &c, .retis = {.shape = RETIS_SHAPE_1_7}};
 	int rest, rc = command_options(&command_pcap, argc, argv, &c, &rest);
 
 	if (rc >= 0)
 		goto out;
+	if (c.out && strcmp(c.out, "-") != 0)
+		options.progress = SOURCE_PROGRESS;
 	rc = EXIT_FAILED;
 	if (!pcap_interfaces_init(&x.interfaces) || filter_new(&x.filter, &c.filter) < 0)
 		goto out;

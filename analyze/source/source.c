@@ -494,8 +494,10 @@ int source_next(struct source *s, struct ev_batch **batch)
 			return 0;
 		if (!s->in) {
 			rc = open_next(s);
-			if (rc <= 0)
+			if (rc <= 0) {
+				terminal_progress_end(&s->progress);
 				return rc;
+			}
 		}
 		ev_batch_clear(s->batch);
 		rc = s->format->next(s->self, s->batch, &err);

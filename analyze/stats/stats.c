@@ -126,7 +126,7 @@ static int count_all(struct stats *s, const struct stats_config *c, struct sourc
 static int stats_run(int argc, char **argv)
 {
 	struct stats_config c = {.top = TOP_DEFAULT};
-	struct source_options options = {.progress = true};
+	struct source_options options = {.progress = SOURCE_PROGRESS};
 	struct fail_if_value values[VALUES];
 	struct stats_options o = {0};
 	struct stats *s = NULL;
