@@ -104,8 +104,11 @@ void explain_refusal(int code)
 						explain_lockdown, explain_seccomp};
 	bool any = false;
 
-	if (code != -EPERM && code != -EACCES)
+	if (code != -EPERM && code != -EACCES) {
+		/* a helper that is locked away is one that there is not: EINVAL */
+		explain_lockdown();
 		return;
+	}
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		any |= reasons[i]();
 	if (!any)

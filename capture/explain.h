@@ -5,7 +5,8 @@
 
 /*
  * Prints a line for each reason that there is for an error: a missing capability, a user namespace, a
- * seccomp filter, the kernel's lockdown. Nothing when code (a negative errno) is none of a refusal.
+ * seccomp filter, the kernel's lockdown. When code (a negative errno) is none of a refusal, just the
+ * lockdown, which looks like something else.
  */
 void explain_refusal(int code);
 
