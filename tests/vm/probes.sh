@@ -65,6 +65,7 @@ for kernel in ${KERNELS:-5.10 6.12}; do
 	equal "the message on an argument that is on the stack" "$(said '^kprobe:tcp_v4_send_synack does not attach: its packet is argument 7, .* fentry:')" 1
 	if [ -n "$ONLY_CHECK" ]; then
 		equal "the message on types of modules" "$(said '_in does not attach: .* (those of modules have types since Linux 5.11)')" 2
+		equal "the message on too many functions" "$(said '[0-9]* functions: this kernel attaches probes one by one .* more than 1024 ')" 1
 	else
 		look_at_recording
 	fi
