@@ -404,6 +404,9 @@ static void start(struct recorder *r, uint64_t now)
 		r->rotate_at = r->next_rotate;
 	r->end_at = r->config->duration_ns ? now + r->config->duration_ns : 0;
 	channel_try(&r->holder.channel, MESSAGE_START, NULL, 0);
+	/* who starts traffic by hand wants to know since when it is seen */
+	if (r->config->out && !r->command->pid && !r->end_at)
+		terminal_error("recording; Ctrl-C ends it");
 	command_go(r->command);
 }
 
