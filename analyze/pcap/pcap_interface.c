@@ -31,7 +31,7 @@ void pcap_interfaces_fini(struct pcap_interfaces *x)
 
 static bool same(struct ev_str a, struct ev_str b)
 {
-	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
+	return a.len == b.len && (!a.len || memcmp(a.p, b.p, a.len) == 0);
 }
 
 static bool same_netns(const struct ev_netns *a, const struct ev_netns *b)
@@ -41,6 +41,17 @@ static bool same_netns(const struct ev_netns *a, const struct ev_netns *b)
 	if (EV_HAS(a, netns, cookie) && EV_HAS(b, netns, cookie))
 		return a->cookie == b->cookie;
 	return a->inum == b->inum;
+}
+
+/* Which of the machines, where the file has several. */
+static struct ev_str hostname_of(const struct ev *ev)
+{
+	return ev->common ? ev->common->hostname : (struct ev_str){0};
+}
+
+static bool same_place(const struct ev *a, const struct ev *b)
+{
+	return same_netns(a->netns, b->netns) && same(hostname_of(a), hostname_of(b));
 }
 
 /* Writers repeat the inventory: whether the row is there already. */
@@ -53,9 +64,9 @@ static bool known(const struct pcap_interfaces *x, const struct ev *ev)
 		if (ev->probe && old.probe && same(ev->probe->symbol, old.probe->symbol) &&
 		    same(ev->probe->type, old.probe->type))
 			return true;
-		if (ev->nsinfo && old.nsinfo && same_netns(ev->netns, old.netns))
+		if (ev->nsinfo && old.nsinfo && same_place(ev, &old))
 			return true;
-		if (ev->iface && old.iface && same_netns(ev->netns, old.netns) &&
+		if (ev->iface && old.iface && same_place(ev, &old) &&
 		    ev->iface->ifindex == old.iface->ifindex &&
 		    same(ev->iface->name, old.iface->name))
 			return true;
@@ -119,8 +130,9 @@ static void put_probe(struct buf *out, struct ev_str type, struct ev_str symbol)
 	put_text(out, symbol);
 }
 
-static void put_netns(struct pcap_interfaces *x, const struct ev_netns *netns)
+static void put_netns(struct pcap_interfaces *x, const struct ev *event)
 {
+	const struct ev_netns *netns = event->netns;
 	struct buf *out = &x->description;
 	struct ev_walk w = ev_walk(x->inventory);
 	struct ev ev = {0};
@@ -129,7 +141,7 @@ static void put_netns(struct pcap_interfaces *x, const struct ev_netns *netns)
 		return;
 	buf_str(out, "netns ");
 	while (ev_next(&w, &ev))
-		if (ev.nsinfo && same_netns(ev.netns, netns) && ev.nsinfo->name.len) {
+		if (ev.nsinfo && same_place(&ev, event) && ev.nsinfo->name.len) {
 			put_text(out, ev.nsinfo->name);
 			buf_u8(out, ' ');
 			break;
@@ -147,7 +159,7 @@ static void describe(struct pcap_interfaces *x, const struct ev *event)
 	bool any = false;
 
 	buf_clear(out);
-	put_netns(x, event->netns);
+	put_netns(x, event);
 	while (ev_next(&w, &ev)) {
 		if (!ev.probe || !ev.probe->attached)
 			continue;
@@ -177,7 +189,7 @@ static void add_inventory(const struct pcap_interfaces *x, const struct ev *even
 		if (ev.host && EV_HAS(ev.host, host, packet_filter) && !f->filter.p)
 			f->filter = text_of(ev.host->packet_filter);
 		if (ev.iface && event->dev && ev.iface->mac.len == MAC_BYTES &&
-		    ev.iface->ifindex == event->dev->ifindex && same_netns(ev.netns, event->netns))
+		    ev.iface->ifindex == event->dev->ifindex && same_place(&ev, event))
 			f->mac = (const uint8_t *)ev.iface->mac.p;
 	}
 }
@@ -203,6 +215,8 @@ int64_t pcap_interfaces_of(struct pcap_interfaces *x, const struct ev *ev, uint1
 		ev = &none;
 	if (ev->dev)
 		key.w[0] = hash_name(ev->dev->name);
+	if (hostname_of(ev).len)
+		key.w[0] += hash_name(hostname_of(ev)) * 3;
 	if (ev->netns)
 		key.w[1] = EV_HAS(ev->netns, netns, cookie) ? ev->netns->cookie : ev->netns->inum;
 	key.w[2] = (uint64_t)(ev->dev != NULL) << 33 | (uint64_t)(ev->netns != NULL) << 32 |
@@ -214,6 +228,10 @@ int64_t pcap_interfaces_of(struct pcap_interfaces *x, const struct ev *ev, uint1
 	if (!sort_map_put(&x->numbers, &key, (void *)((uintptr_t)x->n + 1)))
 		return -1;
 	buf_clear(&x->name);
+	if (hostname_of(ev).len) {
+		put_text(&x->name, hostname_of(ev));
+		buf_u8(&x->name, ' ');
+	}
 	if (ev->dev)
 		put_text(&x->name, ev->dev->name);
 	else

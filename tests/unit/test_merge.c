@@ -133,6 +133,13 @@ static void inventory(void **state)
 	assert_int_equal(run("info --json @both"), 0);
 	assert_int_equal(count("\"made_by\":[{\"common\""), 1);
 	assert_int_equal(count("\"input.shift\":100000000000"), 1);
+	/* and an interface each for Wireshark */
+	assert_int_equal(run("pcap @both -o @both.pcapng"), 0);
+	load_file("both.pcapng", &out);
+	assert_non_null(memmem(out.p, out.len, "late eth0", 9));
+	assert_non_null(memmem(out.p, out.len, "early eth0", 10));
+	assert_int_equal(run("print @both.pcapng --format single-line"), 0);
+	assert_int_equal(count("early 111000000000 (1)"), 1);
 	/* a merged file is an input like another */
 	assert_int_equal(run("merge @both -o @again"), 0);
 	assert_int_equal(run("print @both"), 0);
