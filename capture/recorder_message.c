@@ -99,6 +99,8 @@ static void take_rows(struct recorder *r, const struct message *m)
 			break; /* writing has failed: there are batches for a message before it is taken */
 		ev_copy(r->batch, &ev);
 		r->socket_rows += ev.diag != NULL;
+		if (ev.snapset && ev.netns)
+			sock_gate_place(&r->gate, ev.netns->cookie, ev.netns->inum);
 		if (!r->batch_since && ev.common)
 			r->batch_since = ev.common->timestamp;
 	}

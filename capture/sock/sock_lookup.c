@@ -27,6 +27,31 @@ void sock_gate_init(struct sock_gate *g, uint32_t rate)
 	g->credit = SECOND / SOCK_GATE_BURSTS;
 }
 
+static bool knows_place(const struct sock_gate *g, uint64_t place)
+{
+	for (uint32_t i = 0; i < g->n_places && i < SOCK_GATE_PLACES; i++)
+		if (g->places[i] == place)
+			return true;
+	return false;
+}
+
+void sock_gate_place(struct sock_gate *g, uint64_t cookie, uint32_t inum)
+{
+	uint64_t place = cookie ? cookie : inum;
+
+	if (g->n_places > SOCK_GATE_PLACES || knows_place(g, place))
+		return;
+	if (g->n_places < SOCK_GATE_PLACES)
+		g->places[g->n_places] = place;
+	g->n_places++;
+}
+
+static bool is_elsewhere(const struct sock_gate *g, const struct sock_trigger *t)
+{
+	return g->n_places && g->n_places <= SOCK_GATE_PLACES &&
+	       !knows_place(g, t->netns_cookie ? t->netns_cookie : t->netns_inum);
+}
+
 static uint64_t mix(uint64_t h, const void *p, size_t n)
 {
 	const uint8_t *bytes = p;
@@ -57,7 +82,7 @@ bool sock_gate_pass(struct sock_gate *g, const struct sock_trigger *t)
 	uint64_t key = key_of(t), cost, most;
 	size_t slot = mix(0, &key, sizeof(key)) >> 8 & (SOCK_GATE_SLOTS - 1);
 
-	if (!g->rate)
+	if (!g->rate || is_elsewhere(g, t))
 		return false;
 	/* events of several processors: one may be a little older than the one before */
 	if (g->seen[slot].key == key && t->time_ns < g->seen[slot].time_ns + SOCK_GATE_AGAIN_NS) {

@@ -43,7 +43,8 @@ _Static_assert(sizeof(struct sock_trigger) == 72, "no holes");
 
 /* ---- the gate ---- */
 
-enum { SOCK_GATE_SLOTS = 1024 };
+/* PLACES: namespaces that are known to be recorded; with more of them events of any are let through. */
+enum { SOCK_GATE_SLOTS = 1024, SOCK_GATE_PLACES = 64 };
 
 struct sock_gate {
 	uint32_t rate;    /* lookups a second; 0: none at all */
@@ -53,12 +54,20 @@ struct sock_gate {
 	struct {
 		uint64_t key, time_ns;
 	} seen[SOCK_GATE_SLOTS];
+	uint64_t places[SOCK_GATE_PLACES]; /* cookies, inode numbers where there are none */
+	uint32_t n_places;
 	uint64_t passed;
 	uint64_t again;      /* that asked again within SOCK_GATE_AGAIN_NS */
 	uint64_t suppressed; /* for which there was no credit */
 };
 
 void sock_gate_init(struct sock_gate *g, uint32_t rate);
+
+/*
+ * A namespace whose sockets are recorded. Events of others do not count once one is known: storms
+ * elsewhere are not to take the lookups away.
+ */
+void sock_gate_place(struct sock_gate *g, uint64_t cookie, uint32_t inum);
 
 /* Whether the socket is to be looked up. Times are those of the events. */
 bool sock_gate_pass(struct sock_gate *g, const struct sock_trigger *t);
