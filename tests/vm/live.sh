@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Tests of tests/live/ on other kernels, inside virtual machines: what the recorder promises, its
-# filters, its profiles. They take minutes, so they are part of `make test-kernels` alone.
+# Tests of tests/live/ on other kernels, inside virtual machines: filters of the kernel, profiles, the
+# demo. They take minutes, so they are part of `make test-kernels` alone.
 # environment: LIVE       not empty: do it
 #              KERNELS    which
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-tests=(filter recorder profile)
+tests=(filter profile demo)
 if [ -z "${LIVE:-}" ]; then
 	echo "ok the tests inside other kernels are for make test-kernels"
 	exit 0
