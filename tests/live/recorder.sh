@@ -176,8 +176,10 @@ killed() { # NAME TIMES RATE
 	ip netns exec $tx "$blast" 10.71.0.2 7101 1000000000 64 1 "$3" 120 >/dev/null &
 	children+=($!)
 	for _ in $(seq "$2"); do
-		$record --force -o "$file" --no-sockets 2>/dev/null &
+		rm -f "$file" # on a busy machine one that is killed early must not leave the one before
+		$record -o "$file" --no-sockets 2>/dev/null &
 		pid=$!
+		for _ in $(seq 100); do [ ! -s "$file" ] || break; sleep 0.1; done
 		sleep "1.$((RANDOM % 10))"
 		at=$(awk '{ printf "%.0f", $1 * 1000 }' /proc/uptime)
 		kill -9 $pid
