@@ -32,6 +32,8 @@ enum {
 	BLOCK_RAW_MAX = 16 << 20, /* bytes, decompressed: a block is cut at about 1 MiB */
 	BLOCK_STRINGS_MAX = 65536,
 	BLOCK_LIST_ITEMS_MAX = 262144, /* of all rows of a field: 32 frames an event */
+	BLOCK_EVENT_BYTES_MAX =
+		4, /* fields of bytes an event may have; packet.data, tcpinfo.tail */
 };
 
 /* Which fields an event has: one bit mask for each of its sections. */

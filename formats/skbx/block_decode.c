@@ -202,7 +202,8 @@ static int get_groups(struct decoding *d, struct cursor *col)
 static int get_packets(struct decoding *d, struct cursor *col)
 {
 	const struct ev_str usual = block_usual_packet(d->key);
-	int ret = packets_get(col, d->b, d->n, &usual, &d->c->packets, &d->c->scratch);
+	int ret = packets_get(col, d->b, d->n * BLOCK_EVENT_BYTES_MAX, &usual, &d->c->packets,
+			      &d->c->scratch);
 
 	return ret == -EPROTO ? bad(d->err, "packets are invalid")
 	       : ret          ? error_set(d->err, ret, 0, "out of memory")

@@ -425,7 +425,8 @@ int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct
 		return -EPROTO;
 	rows.n = (uint32_t)n;
 	p->n_flows = 0;
-	if (reserve(p, rows.n + 1))
+	/* there may be more packets than events, and as many flows */
+	if (reserve(p, rows.n + 1) || column_scratch_reserve(s, rows.n, rows.n))
 		return -ENOMEM;
 	if (column_get(c, p->values, &rows, s))
 		return -EPROTO;

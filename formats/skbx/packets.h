@@ -34,7 +34,7 @@ int packets_put(struct buf *out, const struct ev_str *v, const uint32_t *order, 
 
 /*
  * Reads the packets of a block, at most max, into the pool of an empty batch, and p->flows. 0, -EPROTO,
- * -ENOMEM. s needs room for max rows.
+ * -ENOMEM. s gets room for as many rows, and as many flows.
  */
 int packets_get(struct cursor *c, struct ev_batch *b, uint32_t max, const struct ev_str *usual,
 		struct packets_scratch *p, struct column_scratch *s);

@@ -134,6 +134,38 @@ static void test_long_strings(void **state)
 	}
 }
 
+/* More bytes of their own than events: each has a packet and bytes behind the fields that we know. */
+static void test_many_bytes(void **state)
+{
+	static const unsigned int events[] = {1, 3, 50, 8192};
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		struct buf file = {0};
+		struct skbx_writer *w = writer(&file);
+		struct ev_batch *b = ev_batch_new();
+		struct skbox_error err;
+
+		for (unsigned int e = 0; e < events[i]; e++) {
+			uint32_t packet[] = {e, e, e, e}, tail[] = {~e, e};
+			struct ev_packet *p;
+			struct ev_tcpinfo *t;
+
+			ev_batch_begin(b);
+			EV_SET(EV_ADD(b, common), common, timestamp, e);
+			p = EV_ADD(b, packet);
+			EV_SET(p, packet, data, ev_bytes(b, packet, sizeof(packet)));
+			t = EV_ADD(b, tcpinfo);
+			EV_SET(t, tcpinfo, tail, ev_bytes(b, tail, sizeof(tail)));
+		}
+		assert_int_equal(skbx_write(w, b, &err), 0);
+		assert_int_equal(skbx_writer_close(w, &err), 0);
+		check_written(&file, events[i]);
+		skbx_writer_free(w);
+		ev_batch_free(b);
+		buf_free(&file);
+	}
+}
+
 /* More strings than a block can have: stacks of frames that are all different. */
 static void test_many_strings(void **state)
 {
@@ -498,11 +530,11 @@ static void test_no_memory_to_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_many_shapes),       cmocka_unit_test(test_long_strings),
-		cmocka_unit_test(test_many_strings),      cmocka_unit_test(test_event_too_large),
-		cmocka_unit_test(test_large_inventory),   cmocka_unit_test(test_many_blocks),
-		cmocka_unit_test(test_slow_recording),    cmocka_unit_test(test_no_memory_to_write),
-		cmocka_unit_test(test_no_memory_to_read),
+		cmocka_unit_test(test_many_shapes),        cmocka_unit_test(test_long_strings),
+		cmocka_unit_test(test_many_strings),       cmocka_unit_test(test_many_bytes),
+		cmocka_unit_test(test_event_too_large),    cmocka_unit_test(test_large_inventory),
+		cmocka_unit_test(test_many_blocks),        cmocka_unit_test(test_slow_recording),
+		cmocka_unit_test(test_no_memory_to_write), cmocka_unit_test(test_no_memory_to_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
