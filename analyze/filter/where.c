@@ -446,6 +446,10 @@ static bool maybe_test(const struct where *w, const struct where_test *t,
 		return (f->bit != EVI_diag_src && f->bit != EVI_diag_dst &&
 			f->bit != EVI_diag_sport && f->bit != EVI_diag_dport) ||
 		       maybe_flow(w, t, s);
+	case EV_sock:
+		return (f->bit != EVI_sock_src && f->bit != EVI_sock_dst &&
+			f->bit != EVI_sock_sport && f->bit != EVI_sock_dport) ||
+		       maybe_flow(w, t, s);
 	default: return true;
 	}
 }

@@ -66,7 +66,8 @@ struct frame_sketch {
 
 /* Adds what a packet or a socket row can be asked for by address and port. */
 void frame_sketch_packet(struct frame_sketch *s, const struct ev_packet *packet);
-void frame_sketch_socket(struct frame_sketch *s, const struct ev_diag *diag);
+void frame_sketch_diag(struct frame_sketch *s, const struct ev_diag *diag);
+void frame_sketch_sock(struct frame_sketch *s, const struct ev_sock *sock);
 /* Folds the sketch into out, as small as it stays useful; its bytes, 0 when there is none. */
 uint32_t frame_sketch_fold(const struct frame_sketch *s, uint8_t out[FRAME_FLOWS_MAX]);
 

@@ -148,20 +148,30 @@ static void add_port(struct frame_sketch *s, uint16_t port)
 	add(s, (uint8_t[]){(uint8_t)(port >> 8), (uint8_t)port}, 2);
 }
 
-void frame_sketch_socket(struct frame_sketch *s, const struct ev_diag *diag)
+static void add_address(struct frame_sketch *s, struct ev_str address)
 {
-	const struct ev_str addresses[] = {diag->src, diag->dst};
+	const uint8_t *p = (const uint8_t *)address.p;
 
-	for (int i = 0; i < 2; i++) {
-		const uint8_t *p = (const uint8_t *)addresses[i].p;
+	if (address.len == 16) /* an IPv4 address may be in there */
+		add(s, p + 12, 4);
+	if (address.len)
+		add(s, p, address.len);
+}
 
-		if (addresses[i].len == 16) /* an IPv4 address may be in there */
-			add(s, p + 12, 4);
-		if (addresses[i].len)
-			add(s, p, addresses[i].len);
-	}
+void frame_sketch_diag(struct frame_sketch *s, const struct ev_diag *diag)
+{
+	add_address(s, diag->src);
+	add_address(s, diag->dst);
 	add_port(s, diag->sport);
 	add_port(s, diag->dport);
+}
+
+void frame_sketch_sock(struct frame_sketch *s, const struct ev_sock *sock)
+{
+	add_address(s, sock->src);
+	add_address(s, sock->dst);
+	add_port(s, sock->sport);
+	add_port(s, sock->dport);
 }
 
 static unsigned int count_bits(const uint8_t *p, uint32_t bytes)

@@ -234,7 +234,11 @@ static int summarize(struct skbx_writer *w, struct ev_walk walk, uint32_t to)
 			any = true;
 		}
 		if (ev.diag) {
-			frame_sketch_socket(&w->sketch, ev.diag);
+			frame_sketch_diag(&w->sketch, ev.diag);
+			any = true;
+		}
+		if (ev.sock && EV_HAS(ev.sock, sock, sport)) {
+			frame_sketch_sock(&w->sketch, ev.sock);
 			any = true;
 		}
 		if (ev.loss)

@@ -414,6 +414,14 @@ static void fill(struct ev_batch *b, int block)
 		p = EV_ADD(b, packet);
 		EV_SET(p, packet, protocol, 0x0800);
 		EV_SET(p, packet, data, ev_bytes(b, packet, sizeof(packet)));
+		if (i == 1 && block % 2) {
+			struct ev_sock *sk = EV_ADD(b, sock);
+			uint8_t address[4] = {192, 0, 2, (uint8_t)block};
+
+			EV_SET(sk, sock, sport, (uint16_t)(51000 + block));
+			EV_SET(sk, sock, dport, (uint16_t)(33000 + block));
+			EV_SET(sk, sock, src, ev_string(b, address, sizeof(address)));
+		}
 		if (i == EVENTS - 1 && block % 2) {
 			struct ev_skb_drop *d = EV_ADD(b, skb_drop);
 
@@ -480,7 +488,9 @@ static void blocks_are_skipped_and_nothing_else_changes(void **state)
 		{"time in 3s..4s or time == 9s", 3},
 		{"time >= 20s", 0},
 		{"diag.state == ESTAB", 0},
-		{"sock.dport == 2003 or drop.reason == NOTHING", 3},
+		{"sock.dport == 2003 or drop.reason == NOTHING", 4},
+		{"sock.dport == 33005", 3},
+		{"sock.src == 192.0.2.7", 3},
 		{"!(drop || time > 1s)", BLOCKS},
 		{"udp.sport == 1003", 5},
 	};
