@@ -70,6 +70,7 @@ struct stats_journey {
 	uint32_t events, n_hop;
 	uint16_t first_place, sent_by; /* names */
 	bool counted;                  /* `last` is one */
+	uint32_t tag[2];               /* the watcher's; 0 at first */
 	uint32_t older, newer;         /* in the list of live ones: index + 1 */
 	uint32_t chain;                /* in the hash: index + 1 */
 };
@@ -95,6 +96,17 @@ struct stats_socket {
 	uint32_t rtt_us;
 	uint32_t queue, queue_limit; /* LISTEN: most that waited, and how many may */
 	uint64_t full;               /* LISTEN: snapshots with a queue that was full */
+};
+
+/* Who wants to see journeys as they are put together; NULL where not. */
+struct stats_watch {
+	void *ctx;
+	/* Its first event in the file. */
+	void (*begin)(void *ctx, struct stats_journey *j, const struct ev *ev);
+	/* A hop, in the order of time; j->last is the one before, where j->counted. */
+	void (*hop)(void *ctx, struct stats_journey *j, const struct stats_hop *hop);
+	/* what: as of enum stats_end. */
+	void (*end)(void *ctx, const struct stats_journey *j, enum stats_end end, uint16_t what);
 };
 
 /* One field of --by. */
@@ -158,6 +170,7 @@ struct stats {
 	unsigned int n_loss;
 
 	struct buf key, scratch;
+	const struct stats_watch *watch; /* NULL: nobody; the caller's */
 };
 
 /* 0 or -ENOMEM; ended by stats_fini() in any case. */
@@ -166,6 +179,12 @@ void stats_fini(struct stats *s);
 
 /* The fields of "drop.reason,dev.name"; false with a message on standard error: there is no such field. */
 bool stats_parse_by(const char *list, struct stats_options *o);
+
+/*
+ * Appends the event's values of --by, each ended by a NUL; one that it lacks is the byte 1. False: it has
+ * none of them.
+ */
+bool stats_by_key(const struct stats *s, const struct ev *ev, struct buf *out);
 
 void stats_learn(struct stats *s, const struct ev *ev); /* every row: clock, losses, inventory */
 void stats_event(struct stats *s, const struct ev *ev); /* what passes the filter */

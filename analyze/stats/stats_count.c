@@ -209,7 +209,7 @@ static void no_field(const char *name, size_t len)
 {
 	const char *near = fields_nearest(name, len);
 
-	terminal_error("stats: --by %.*s: there is no such field%s%s%s", (int)len, name,
+	terminal_error("--by %.*s: there is no such field%s%s%s", (int)len, name,
 		       near ? "; is it " : " (skbox schema lists them)", near ? near : "",
 		       near ? "?" : "");
 }
@@ -239,7 +239,7 @@ bool stats_parse_by(const char *list, struct stats_options *o)
 		size_t len = strcspn(list, ",");
 
 		if (o->n_by == STATS_FIELDS) {
-			terminal_error("stats: --by: at most %d fields", STATS_FIELDS);
+			terminal_error("--by: at most %d fields", STATS_FIELDS);
 			return false;
 		}
 		if (!parse_field(list, len, &o->by[o->n_by])) {
@@ -252,7 +252,7 @@ bool stats_parse_by(const char *list, struct stats_options *o)
 		list += len + (list[len] == ',');
 	}
 	if (!o->n_by)
-		terminal_error("stats: --by wants fields, as drop.reason,dev.name");
+		terminal_error("--by wants fields, as drop.reason,dev.name");
 	return o->n_by > 0;
 }
 
@@ -383,24 +383,30 @@ static bool put_part(const struct stats *s, const struct stats_field *f, const s
 	}
 }
 
-static void count_group(struct stats *s, const struct ev *ev)
+bool stats_by_key(const struct stats *s, const struct ev *ev, struct buf *out)
 {
 	struct packet_headers h;
-	struct stats_group *g;
 	bool any = false;
 
 	if (ev->packet && s->o.by_headers)
 		packet_parse(ev->packet, &h);
-	/* the parts end in a NUL, which no text has; one that is absent is a 1 */
-	buf_clear(&s->key);
+	/* the parts end in a NUL, which no text has */
 	for (unsigned int i = 0; i < s->o.n_by; i++) {
-		if (put_part(s, &s->o.by[i], ev, &h, &s->key))
+		if (put_part(s, &s->o.by[i], ev, &h, out))
 			any = true;
 		else
-			buf_u8(&s->key, 1);
-		buf_u8(&s->key, 0);
+			buf_u8(out, 1);
+		buf_u8(out, 0);
 	}
-	if (!any) {
+	return any;
+}
+
+static void count_group(struct stats *s, const struct ev *ev)
+{
+	struct stats_group *g;
+
+	buf_clear(&s->key);
+	if (!stats_by_key(s, ev, &s->key)) {
 		s->without_by++;
 		return;
 	}
