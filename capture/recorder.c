@@ -156,6 +156,7 @@ static void add_probe_losses(struct recorder *r, uint32_t id, uint64_t now)
 			continue;
 		row = begin_loss(r, now);
 		EV_SET(row, loss, probe, ev_text(r->batch, p->symbol));
+		EV_SET(row, loss, type, ev_text(r->batch, p->type));
 		EV_SET(row, loss, cpu, cpu);
 		EV_SET(row, loss, lost, lost - r->counters[at].lost);
 		r->counters[at].lost = lost;
@@ -163,6 +164,7 @@ static void add_probe_losses(struct recorder *r, uint32_t id, uint64_t now)
 	if (p->skipped != r->skipped[id]) {
 		row = begin_loss(r, now);
 		EV_SET(row, loss, probe, ev_text(r->batch, p->symbol));
+		EV_SET(row, loss, type, ev_text(r->batch, p->type));
 		EV_SET(row, loss, skipped, p->skipped - r->skipped[id]);
 		r->skipped[id] = p->skipped;
 	}

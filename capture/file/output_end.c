@@ -113,6 +113,7 @@ static void add_total(struct ev_batch *b, const struct output_total *t)
 	begin(b);
 	row = EV_ADD(b, total);
 	EV_SET(row, total, probe, ev_text(b, t->symbol));
+	EV_SET(row, total, type, ev_text(b, t->type));
 	EV_SET(row, total, recorded, t->recorded);
 	EV_SET(row, total, lost, t->lost);
 	EV_SET(row, total, skipped, t->skipped);
