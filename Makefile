@@ -33,12 +33,13 @@ LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 
 FORMATS_LIBS := -lzstd -lpcap -lz
 ANALYZE_LIBS := $(FORMATS_LIBS) -lyaml -lz -lm
-CAPTURE_LIBS := $(ANALYZE_LIBS) -lbpf -lelf
-# what limits system calls; without it --version says so
-ifeq ($(shell $(PKG_CONFIG) --exists libseccomp 2>/dev/null && echo yes),yes)
+# what limits system calls; without it, or with SECCOMP=no, --version says so
+SECCOMP ?= $(shell $(PKG_CONFIG) --exists libseccomp 2>/dev/null && echo yes)
+ifeq ($(SECCOMP),yes)
 CPPFLAGS_ALL += -DHAVE_SECCOMP
-CAPTURE_LIBS += -lseccomp
+ANALYZE_LIBS += -lseccomp
 endif
+CAPTURE_LIBS := $(ANALYZE_LIBS) -lbpf -lelf
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
 FORMATS_OBJ := $(call objs,formats/*.c formats/*/*.c)

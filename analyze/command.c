@@ -7,6 +7,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "cli/syscalls.h"
 #include "cli/terminal.h"
 
 const struct command *const command_table[] = {
@@ -72,8 +73,8 @@ int command_version(void)
 	struct terminal_out out;
 
 	terminal_open(&out, false);
-	buf_printf(&out.buf, "skbox %s\n%s\nzstd version %s\nzlib version %s\n", SKBOX_VERSION,
-		   pcap_lib_version(), ZSTD_versionString(), zlibVersion());
+	buf_printf(&out.buf, "skbox %s\n%s\nzstd version %s\nzlib version %s\nlibseccomp %s\n", SKBOX_VERSION,
+		   pcap_lib_version(), ZSTD_versionString(), zlibVersion(), syscalls_version);
 	return terminal_close(&out) ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/filter/fail_if.h"
 #include "analyze/filter/filter.h"
 #include "analyze/source/input.h"
@@ -18,12 +19,14 @@
 enum { PROBES_MAX = 4096 };
 
 struct info_config {
-	bool json;
+	bool json, verbose;
 	struct option_list fail_if;
 };
 
 static const struct option_row rows[] = {
 	OPTION(FLAG, info_config, json, "json", 0, NULL, "as JSON, one object an input"),
+	OPTION(FLAG, info_config, verbose, "verbose", 'v', NULL,
+	       "also what this command gave up before it read the inputs"),
 	FAIL_IF_OPTION(info_config, fail_if),
 };
 
@@ -280,6 +283,20 @@ static int show_input(const struct info_config *c, char *path, bool blank_line, 
 	return rc;
 }
 
+/* Of this command, not of an input: JSON has one object an input. */
+static void tell_confined(bool json, struct buf *out)
+{
+	struct buf line = {0};
+
+	confine_describe(&line);
+	buf_u8(&line, 0);
+	if (!line.failed && json)
+		terminal_error("note: sandbox: %s", (const char *)line.p);
+	else if (!line.failed)
+		buf_printf(out, "\nsandbox     %s\n", (const char *)line.p);
+	buf_free(&line);
+}
+
 static int info_all(const struct info_config *c, char *const *inputs, int n)
 {
 	struct terminal_out out;
@@ -294,6 +311,8 @@ static int info_all(const struct info_config *c, char *const *inputs, int n)
 		if (rc == EXIT_FAILED || worst == EXIT_DONE)
 			worst = rc;
 	}
+	if (c->verbose)
+		tell_confined(c->json, &out.buf);
 	if (terminal_close(&out) < 0)
 		return EXIT_FAILED;
 	return held && worst != EXIT_FAILED ? EXIT_NO : worst;
@@ -312,7 +331,11 @@ static int info_run(int argc, char **argv)
 	if (rc >= 0)
 		goto out;
 	inputs = command_inputs(argc - rest, argv + rest, &n);
-	rc = fail_if_valid(&c.fail_if, values, VALUES) ? info_all(&c, inputs, n) : EXIT_FAILED;
+	rc = fail_if_valid(&c.fail_if, values, VALUES) &&
+			     confine_enter(&(struct confine){
+				     .inputs = inputs, .n = (size_t)n, .paged = !c.json}) == 0
+		     ? info_all(&c, inputs, n)
+		     : EXIT_FAILED;
 out:
 	option_list_free(&c.fail_if);
 	return rc;

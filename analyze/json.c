@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/filter/fields_table.h"
 #include "analyze/filter/filter.h"
 #include "analyze/sockets/fireflies.h"
@@ -275,6 +276,9 @@ static int json_run(int argc, char **argv)
 	if (c.fields && fields_list_parse(&x.fields, c.fields) < 0)
 		goto out;
 	if (filter_new(&x.filter, &c.filter) < 0)
+		goto out;
+	if (confine_enter(&(struct confine){
+		    .inputs = argv + rest, .n = (size_t)(argc - rest), .paged = true}) < 0)
 		goto out;
 	if (filter_open(x.filter, &x.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
 		rc = export(&x);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "analyze/command.h"
+#include "analyze/output.h"
 #include "cli/terminal.h"
 
 /* `skbox capture ...`: the recorder beside this program, in libexec, or on the path. */
@@ -54,6 +55,7 @@ int main(int argc, char **argv)
 {
 	const struct command *c;
 	const char *word = argc > 1 ? argv[1] : "";
+	int rc;
 
 	terminal_init("skbox");
 	if (argc < 2) {
@@ -76,5 +78,10 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	c = command_find(word);
-	return c ? c->run(argc - 1, argv + 1) : say_no_command(word);
+	if (!c)
+		return say_no_command(word);
+	rc = c->run(argc - 1, argv + 1);
+	output_unprepare();
+	terminal_unprepare();
+	return rc;
 }

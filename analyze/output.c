@@ -81,12 +81,50 @@ static int open_beside(struct output *o, const char *path)
 	return 0;
 }
 
+/* Made by output_prepare(), and not opened yet. */
+static struct {
+	const char *path;
+	struct output output;
+} prepared;
+
+int output_prepare(const char *path)
+{
+	int rc = strcmp(path, "-") ? output_open(&prepared.output, path, 0) : 0;
+
+	if (rc == 0 && strcmp(path, "-") != 0)
+		prepared.path = path;
+	return rc;
+}
+
+bool output_is_prepared(void)
+{
+	return prepared.path && prepared.output.temporary;
+}
+
+void output_unprepare(void)
+{
+	if (prepared.path)
+		output_discard(&prepared.output);
+	prepared.path = NULL;
+}
+
+static bool take_prepared(struct output *o, const char *path)
+{
+	if (!prepared.path || strcmp(path, prepared.path) != 0)
+		return false;
+	*o = prepared.output;
+	prepared.path = NULL;
+	return true;
+}
+
 int output_open(struct output *o, const char *path, int binary)
 {
 	struct stat st;
 	int rc = 0;
 
 	*o = (struct output){.fd = -1};
+	if (take_prepared(o, path))
+		return 0;
 	if (strcmp(path, "-") == 0) {
 		if (binary && !terminal_allows_binary(STDOUT_FILENO, "the output"))
 			return -EINVAL;

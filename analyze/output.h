@@ -6,6 +6,7 @@
 #ifndef ANALYZE_OUTPUT_H
 #define ANALYZE_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,14 @@ struct output {
  * What was opened ends with output_commit() or output_discard().
  */
 int output_open(struct output *o, const char *path, int binary);
+
+/*
+ * Makes the file for the next output_open() of that path now, while files can still be made. 0, or a
+ * negative errno with the message already on standard error. Standard output needs no preparing.
+ */
+int output_prepare(const char *path);
+bool output_is_prepared(void); /* a file was, that needs a name in the end */
+void output_unprepare(void);   /* removes it when nobody opened it */
 
 /* Writes all of it: 0 or a negative errno. ctx is a struct output; fits skbx_output.write. */
 int output_write(void *ctx, const void *data, size_t len);

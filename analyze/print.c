@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/filter/fields_table.h"
 #include "analyze/filter/filter.h"
 #include "analyze/parallel.h"
@@ -158,6 +159,10 @@ static int print_run(int argc, char **argv)
 	if (c.fields && fields_list_parse(&p.fields, c.fields) < 0)
 		goto out;
 	if (filter_new(&p.filter, &c.filter) < 0)
+		goto out;
+	if (confine_enter(&(struct confine){
+		    .inputs = p.inputs, .n = p.n_inputs, .paged = !c.follow, .follow = c.follow}) <
+	    0)
 		goto out;
 	if (filter_open(p.filter, &p.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;

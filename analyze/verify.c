@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/filter/fail_if.h"
 #include "analyze/source/source.h"
 #include "cli/terminal.h"
@@ -182,7 +183,10 @@ static int verify_run(int argc, char **argv)
 	if (rc >= 0)
 		goto out;
 	inputs = command_inputs(argc - rest, argv + rest, &n);
-	rc = fail_if_valid(&c.fail_if, values, VALUES) ? verify_all(&c, inputs, n) : EXIT_FAILED;
+	rc = fail_if_valid(&c.fail_if, values, VALUES) &&
+			     confine_enter(&(struct confine){.inputs = inputs, .n = (size_t)n}) == 0
+		     ? verify_all(&c, inputs, n)
+		     : EXIT_FAILED;
 out:
 	option_list_free(&c.fail_if);
 	return rc;

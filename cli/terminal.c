@@ -137,11 +137,32 @@ static bool wants_colours(const struct terminal_out *o)
 	return !o->pager || !less || strpbrk(less, "rR");
 }
 
+/* With the pager of terminal_prepare(); is_terminal: not opened yet. */
+static struct terminal_out prepared;
+
+void terminal_prepare(void)
+{
+	prepared = (struct terminal_out){.fd = STDOUT_FILENO, .is_terminal = isatty(STDOUT_FILENO)};
+	if (prepared.is_terminal)
+		start_pager(&prepared);
+}
+
+void terminal_unprepare(void)
+{
+	if (prepared.is_terminal)
+		terminal_close(&prepared);
+	prepared = (struct terminal_out){0};
+}
+
 void terminal_open(struct terminal_out *o, bool paged)
 {
 	*o = (struct terminal_out){.fd = STDOUT_FILENO, .is_terminal = isatty(STDOUT_FILENO)};
-	if (paged && o->is_terminal)
+	if (paged && prepared.is_terminal) {
+		*o = prepared;
+		prepared = (struct terminal_out){0};
+	} else if (paged && o->is_terminal) {
 		start_pager(o);
+	}
 	o->colours = wants_colours(o);
 }
 

@@ -48,6 +48,9 @@ enum { TERMINAL_PIECE_BYTES = 256 * 1024 };
 
 /* Standard output; through a pager when `paged` and standard output is a terminal and a pager is set. */
 void terminal_open(struct terminal_out *o, bool paged);
+/* Starts the pager for the next terminal_open(), while programs can still be run. */
+void terminal_prepare(void);
+void terminal_unprepare(void); /* waits for it when nobody opened it; before the program ends */
 /* JSON with those escapes, appended to out. */
 void terminal_guard_json(struct buf *out, const uint8_t *p, size_t len);
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/cut/cut_need.h"
 #include "analyze/cut/cut_total.h"
 #include "analyze/filter/filter.h"
@@ -451,6 +452,9 @@ static int cut_run(int argc, char **argv)
 		goto out;
 	filter_free(x.filter);
 	x.filter = NULL;
+	if (confine_enter(&(struct confine){
+		    .inputs = argv + rest, .n = (size_t)(argc - rest), .output = c.out}) < 0)
+		goto out;
 	if (x.need && !x.held && find_needs(&x) < 0)
 		goto out;
 	if (open_inputs(&x) == 0 && !source_reads(x.source, c.out))

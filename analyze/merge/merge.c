@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/cut/cut_total.h"
 #include "analyze/merge/merge_input.h"
 #include "analyze/output.h"
@@ -305,6 +306,9 @@ static int merge_run(int argc, char **argv)
 				     : "merge: -o FILE says where to");
 		goto out;
 	}
+	if (confine_enter(&(struct confine){
+		    .inputs = argv + rest, .n = (size_t)(argc - rest), .output = c.out}) < 0)
+		goto out;
 	if (merge_inputs_open(&x.in, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;
 	for (uint32_t i = 0; i < x.in.n_recordings; i++)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/filter/filter.h"
 #include "analyze/output.h"
 #include "analyze/pcap/pcap_order.h"
@@ -483,6 +484,9 @@ static int pcap_run(int argc, char **argv)
 		options.progress = SOURCE_PROGRESS;
 	rc = EXIT_FAILED;
 	if (!pcap_interfaces_init(&x.interfaces) || filter_new(&x.filter, &c.filter) < 0)
+		goto out;
+	if (confine_enter(&(struct confine){
+		    .inputs = argv + rest, .n = (size_t)(argc - rest), .output = c.out}) < 0)
 		goto out;
 	text_init(&x.text, &(struct text_options){.current = c.layout == 1});
 	if (filter_open(x.filter, &x.source, &options, argv + rest, (size_t)(argc - rest)) == 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/filter/filter.h"
 #include "analyze/sockets/dumps.h"
 #include "analyze/sockets/follow.h"
@@ -347,6 +348,8 @@ static int sockets_run(int argc, char **argv)
 	if (c.follow.word)
 		options.want = NULL;
 	if (filter_new(&s.filter, &c.filter) == 0 &&
+	    confine_enter(&(struct confine){
+		    .inputs = argv + rest, .n = (size_t)(argc - rest), .paged = true}) == 0 &&
 	    filter_open(s.filter, &s.source, &options, argv + rest, (size_t)(argc - rest)) == 0)
 		rc = c.follow.word ? run_follow(&c, &s) : show_sockets(&s);
 	source_close(s.source);

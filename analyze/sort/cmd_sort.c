@@ -4,12 +4,16 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/filter/filter.h"
 #include "analyze/output.h"
 #include "analyze/render.h"
 #include "analyze/sort/sort.h"
 #include "analyze/source/source.h"
 #include "formats/retis/retis_write.h"
+
+/* An event that is held, at most: more than its packet and its stack. */
+enum { EVENT_BYTES = 4096 };
 
 struct sort_config {
 	uint64_t max_buffer;
@@ -198,6 +202,13 @@ static int sort_run(int argc, char **argv)
 		goto out;
 	}
 	if (filter_new(&s.filter, &c.filter) < 0)
+		goto out;
+	if (confine_enter(&(struct confine){
+		    .inputs = argv + rest,
+		    .n = (size_t)(argc - rest),
+		    .output = c.out,
+		    .paged = !c.out,
+		    .memory_bytes = c.max_buffer ? c.max_buffer * EVENT_BYTES : UINT64_MAX}) < 0)
 		goto out;
 	if (filter_open(s.filter, &s.source, &options, argv + rest, (size_t)(argc - rest)) < 0)
 		goto out;

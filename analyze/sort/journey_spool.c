@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyze/source/input.h"
 #include "cli/terminal.h"
 
 enum { PIECE_BYTES = 256 * 1024 };
@@ -24,11 +26,10 @@ struct journey_spool {
 int journey_spool_file(void)
 {
 	const char *const places[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
-	int rc = -ENOENT;
+	int rc = -ENOENT, fd;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		char *name = NULL;
-		int fd;
 
 		if (!places[i] || !*places[i])
 			continue;
@@ -46,7 +47,9 @@ int journey_spool_file(void)
 		if (fd >= 0)
 			return fd;
 	}
-	return rc;
+	/* where no file can be made: a kernel's file system without O_TMPFILE, behind confine_enter() */
+	fd = memfd_create("skbox", MFD_CLOEXEC);
+	return fd >= 0 ? fd : rc;
 }
 
 /* All of `from` into a new file, which stands at its begin: its descriptor, or a negative errno. */
@@ -112,11 +115,11 @@ static int spool_stdin(struct journey_spool *s)
 /* A named pipe, or /dev/fd/63. */
 static int spool_pipe(struct journey_spool *s, size_t i)
 {
-	int from = open(s->words[i], O_RDONLY | O_CLOEXEC | O_NOCTTY), fd;
+	int from = input_open_fd(s->words[i]), fd;
 	char *word = NULL;
 
 	if (from < 0)
-		return fail(s->words[i], -errno);
+		return fail(s->words[i], from);
 	fd = copy(from);
 	close(from);
 	if (fd < 0)
@@ -126,6 +129,9 @@ static int spool_pipe(struct journey_spool *s, size_t i)
 		return fail(s->words[i], -ENOMEM);
 	free(s->words[i]);
 	s->words[i] = word;
+	/* by its name it can be opened while that is allowed */
+	if (input_keep_fd(word, fd) < 0)
+		return fail(word, -ENOMEM);
 	return 0;
 }
 

@@ -22,6 +22,8 @@ enum coding { CODING_PLAIN, CODING_GZIP, CODING_ZSTD };
 struct input {
 	char *name;
 	int fd;
+	bool shared;  /* its place in the file is not ours alone: */
+	off_t at_raw; /* so this is where we are */
 	int64_t size;
 	bool (*wait)(void *ctx); /* at the end of a file that grows; NULL: it does not */
 	void *wait_ctx;
@@ -43,6 +45,60 @@ struct input {
 	uint64_t offset; /* of p[at] */
 };
 
+/* Files that were opened before opening was given up. */
+static struct kept {
+	char *path;
+	int fd;
+} * kept;
+static size_t n_kept;
+
+int input_keep_fd(const char *path, int fd)
+{
+	struct kept *v = realloc(kept, (n_kept + 1) * sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	kept = v;
+	v[n_kept].path = strdup(path);
+	v[n_kept].fd = fd;
+	if (!v[n_kept].path)
+		return -ENOMEM;
+	n_kept++;
+	return 0;
+}
+
+static int open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int input_keep(const char *path)
+{
+	int fd = open_file(path), rc = fd < 0 ? fd : input_keep_fd(path, fd);
+
+	if (rc < 0 && fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static const struct kept *find_kept(const char *path)
+{
+	for (size_t i = 0; i < n_kept; i++)
+		if (strcmp(kept[i].path, path) == 0)
+			return &kept[i];
+	return NULL;
+}
+
+int input_open_fd(const char *path)
+{
+	const struct kept *k = find_kept(path);
+	int fd = k ? fcntl(k->fd, F_DUPFD_CLOEXEC, 0) : open_file(path);
+
+	return k && fd < 0 ? -errno : fd;
+}
+
 int input_open(struct input **result, const char *path, struct skbox_error *err)
 {
 	bool standard = !path || strcmp(path, "-") == 0;
@@ -57,9 +113,9 @@ int input_open(struct input **result, const char *path, struct skbox_error *err)
 	in->raw = malloc(RAW_BYTES);
 	if (!in->name || !in->raw)
 		goto nomem;
-	in->fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	in->fd = standard ? dup(STDIN_FILENO) : input_open_fd(path);
 	if (in->fd < 0 || fstat(in->fd, &st) != 0) {
-		int code = -errno;
+		int code = in->fd < 0 && !standard ? in->fd : -errno;
 
 		input_close(in);
 		return error_set(err, code, 0, "cannot open: %s", strerror(-code));
@@ -70,6 +126,7 @@ int input_open(struct input **result, const char *path, struct skbox_error *err)
 	}
 	in->size = -1;
 	if (S_ISREG(st.st_mode)) {
+		in->shared = !standard && find_kept(path);
 		posix_fadvise(in->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 		/* standard input may already stand somewhere inside its file: then it is as a pipe */
 		if (!standard || lseek(in->fd, 0, SEEK_CUR) == 0)
@@ -132,10 +189,12 @@ static bool wait_more(const struct input *in)
 static ssize_t read_fd(struct input *in, void *p, size_t len)
 {
 	for (;;) {
-		ssize_t n = read(in->fd, p, len);
+		ssize_t n = in->shared ? pread(in->fd, p, len, in->at_raw) : read(in->fd, p, len);
 
-		if (n > 0)
+		if (n > 0) {
 			in->raw_bytes += (uint64_t)n;
+			in->at_raw += n;
+		}
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		/* a signal may say that enough was read */

@@ -20,6 +20,16 @@ int input_open(struct input **in, const char *path, struct skbox_error *err);
 void input_close(struct input *in); /* NULL is fine */
 
 /*
+ * Opens the file now, so that input_open() of the same path needs no right to open any more. 0, or a negative
+ * errno. Until the process ends.
+ */
+int input_keep(const char *path);
+int input_keep_fd(const char *path, int fd); /* that of an open file, which stays the caller's */
+
+/* A descriptor of that file, of its own or shared with the one kept; the caller's. Or a negative errno. */
+int input_open_fd(const char *path);
+
+/*
  * The file grows: at its end `wait` is asked, and true means to look again. It has no size then. Call
  * before anything is read.
  */

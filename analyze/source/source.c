@@ -428,6 +428,52 @@ bool source_reads(const struct source *s, const char *path)
 	return found;
 }
 
+/* "F.N..": its files from N on. */
+static bool keep_split(const char *word)
+{
+	size_t len = strlen(word);
+	bool kept = true, there = true;
+	char *base, *path;
+	uint32_t id;
+
+	/* which is the first of "F.." is asked of the folder each time */
+	if (len > 2 && (word[len - 3] < '0' || word[len - 3] > '9'))
+		return false;
+	if (!split_parse(word, &base, &id))
+		return true;
+	for (; kept && there && id < SPLIT_MAX; id++) {
+		kept = asprintf(&path, "%s%u", base, id) >= 0;
+		if (!kept)
+			break;
+		there = access(path, F_OK) == 0;
+		kept = !there || input_keep(path) == 0;
+		free(path);
+	}
+	free(base);
+	return kept;
+}
+
+bool source_keep(char *const *inputs, size_t n)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(inputs[i], "-") == 0)
+			continue;
+		if (stat(inputs[i], &st) != 0) {
+			if (errno == ENOENT && !keep_split(inputs[i]))
+				return false;
+			continue; /* opening it tells */
+		}
+		/* whoever writes into several pipes may do it one after the other */
+		if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && n > 1)
+			return false;
+		if (input_keep(inputs[i]) < 0 && errno == EMFILE)
+			return false;
+	}
+	return true;
+}
+
 int source_open(struct source **result, const struct source_options *options, char *const *inputs,
 		size_t n)
 {

@@ -94,6 +94,12 @@ struct ev_batch *source_take(struct source *s, struct ev_batch *other);
  */
 bool source_reads(const struct source *s, const char *path);
 
+/*
+ * Opens the files that these words name, so that source_open() needs no right to open any more. False: it
+ * does, for there are more than can be open at once, or pipes, or the whole of a rotated set ("F..").
+ */
+bool source_keep(char *const *inputs, size_t n);
+
 const struct source_status *source_status(const struct source *s);
 /* status.n_inputs of them, borrowed until the next source_next(). */
 const struct source_input *source_inputs(const struct source *s);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/filter/fail_if.h"
 #include "analyze/filter/filter.h"
 #include "analyze/source/source.h"
@@ -148,6 +149,9 @@ static int stats_run(int argc, char **argv)
 	}
 	fill_values(s, values);
 	if (!fail_if_valid(&c.fail_if, values, VALUES) || filter_new(&f, &c.filter) < 0)
+		goto out;
+	if (confine_enter(&(struct confine){
+		    .inputs = argv + rest, .n = (size_t)(argc - rest), .paged = !c.json}) < 0)
 		goto out;
 	if (filter_open(f, &source, &options, argv + rest, (size_t)(argc - rest)) == 0)
 		rc = count_all(s, &c, source, f);

@@ -11,7 +11,7 @@
 
 #include "bpf/event.h"
 #include "capture/sock/sock_lookup.h"
-#include "capture/process/sandbox.h"
+#include "cli/syscalls.h"
 #include "cli/terminal.h"
 
 static const char *const formats[] = {"multi-line", "single-line", NULL};
@@ -137,7 +137,7 @@ static enum config_result print_version(void)
 	struct buf b = {0};
 
 	buf_printf(&b, "skbox-capture %s\nlibbpf %s\nzstd %s\nlibseccomp %s\n", SKBOX_VERSION,
-		   libbpf_version_string(), ZSTD_versionString(), sandbox_version);
+		   libbpf_version_string(), ZSTD_versionString(), syscalls_version);
 	return print(&b);
 }
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which system calls the process that writes may make (libseccomp). */
+/* Which system calls the process that writes may make (cli/syscalls.h). */
 #ifndef CAPTURE_SANDBOX_H
 #define CAPTURE_SANDBOX_H
 
 #include <stdbool.h>
 
 #include "formats/error.h"
-
-/* Whether this program was built with it; of a build with sanitizers it is left out. */
-extern const char *const sandbox_version;
 
 /*
  * From now on all threads get EPERM for everything but reading, writing, memory, threads and time,
