@@ -40,6 +40,13 @@ CPPFLAGS_ALL += -DHAVE_SECCOMP
 ANALYZE_LIBS += -lseccomp
 endif
 CAPTURE_LIBS := $(ANALYZE_LIBS) -lbpf -lelf
+# AES for skbox anonymize and bundle; without it, or with CRYPTO=no, these and --version say so
+CRYPTO ?= $(shell $(PKG_CONFIG) --exists libcrypto 2>/dev/null && echo yes)
+ifeq ($(CRYPTO),yes)
+CPPFLAGS_ALL += -DHAVE_CRYPTO
+CRYPTO_LIBS := -lcrypto
+ANALYZE_LIBS += $(CRYPTO_LIBS)
+endif
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
 FORMATS_OBJ := $(call objs,formats/*.c formats/*/*.c)
@@ -74,7 +81,8 @@ $(B)/obj/%.o: %.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# the profiles are part of the program
+# the profiles and the rules are part of the programs
+$(B)/obj/analyze/check/check_builtin.o: $(wildcard rules/*.yaml)
 $(B)/obj/capture/config/profile_builtin.o: $(wildcard profiles/*.yaml)
 
 # BPF: the skeletons come before the recorder's objects
@@ -100,17 +108,17 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libtest.a $(B)/libskbox.a
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(filter %.o %.a,$^) $(ANALYZE_LIBS) -lcmocka
 # its types are made by libbpf
 $(B)/tests/unit/test_filter_meta: ANALYZE_LIBS += -lbpf -lelf
-$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libtest.a $(B)/libskbox.a
+# some of these two kinds use the recorder's parts
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libcapture.a $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $@"
-	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(ANALYZE_LIBS)
-# helpers of the live tests may use the recorder's parts
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(CAPTURE_LIBS) $(CRYPTO_LIBS)
 $(B)/libcapture.a: $(filter-out %/main.o,$(CAPTURE_OBJ))
 	$(Q)rm -f $@ && ar rcsD $@ $^
 $(B)/tests/live/%: tests/live/%.c $(B)/libcapture.a $(B)/libtest.a $(B)/libskbox.a
 	@mkdir -p $(@D)
 	@echo "  TEST    $@"
-	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(CAPTURE_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) $(CAPTURE_LIBS) $(CRYPTO_LIBS)
 
 # demo/traffic.c and the benchmark's helpers need nothing of ours
 $(B)/demo/%: demo/%.c

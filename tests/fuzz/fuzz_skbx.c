@@ -158,6 +158,109 @@ static void run(const uint8_t *data, size_t size)
 	skbx_info_free(&info);
 }
 
+/* ---- mutations that know what a file is made of, for libFuzzer ---- */
+
+/* libFuzzer's own; nobody calls the mutator where there is none. */
+__attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *p, size_t size, size_t max);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);
+
+enum { PIECES_MAX = 256, CONTENT_MAX = 1 << 18 };
+
+struct piece {
+	size_t at, header, data; /* bytes of the block's header and of its data behind it */
+};
+
+/* The blocks of a file, as its headers say. */
+static size_t find_pieces(const uint8_t *p, size_t len, struct piece v[PIECES_MAX])
+{
+	struct frame_block b;
+	size_t n = 0, at = SKBX_HEADER_BYTES;
+
+	while (n < PIECES_MAX && at < len && len - at >= 32 &&
+	       frame_le32(p + at) == FRAME_BLOCK_MAGIC) {
+		size_t header = (size_t)frame_le32(p + at + 4) + FRAME_PREFIX_BYTES;
+
+		if (header > FRAME_BLOCK_MAX || header > len - at ||
+		    frame_get_block(&b, p + at, header) <= 0 || b.sum.bytes > len - at - header)
+			break;
+		v[n++] = (struct piece){at, header, b.sum.bytes};
+		at += header + b.sum.bytes;
+	}
+	return n;
+}
+
+/* The block with what it holds changed: some bytes in their place, or any way libFuzzer likes. */
+static void put_changed(struct buf *out, const uint8_t *p, const struct piece *x, unsigned int seed)
+{
+	uint8_t *content = malloc(CONTENT_MAX), *data = malloc(ZSTD_compressBound(CONTENT_MAX));
+	struct frame_block b;
+	size_t n, at, window;
+
+	frame_get_block(&b, p + x->at, x->header);
+	n = content ? ZSTD_decompress(content, CONTENT_MAX, p + x->at + x->header, x->data) : 0;
+	if (!data || !n || ZSTD_isError(n)) {
+		buf_put(out, p + x->at, x->header + x->data);
+		goto out;
+	}
+	at = seed % n;
+	window = 1 + seed / 7 % 16;
+	if (seed & 3)
+		LLVMFuzzerMutate(content + at, window < n - at ? window : n - at,
+				 window < n - at ? window : n - at);
+	else
+		n = LLVMFuzzerMutate(content, n, CONTENT_MAX);
+	b.sum.raw_bytes = (uint32_t)n;
+	b.sum.offset = out->len;
+	b.sum.bytes = (uint32_t)ZSTD_compress(data, ZSTD_compressBound(CONTENT_MAX), content, n, 1);
+	b.data_crc = frame_crc(data, b.sum.bytes);
+	frame_put_block(out, &b);
+	buf_put(out, data, b.sum.bytes);
+out:
+	free(content);
+	free(data);
+}
+
+/* A block is changed inside, left out, repeated, or changes places with the next; or its header is changed. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
+{
+	struct piece v[PIECES_MAX];
+	size_t n = find_pieces(data, size, v), chosen;
+	struct buf out = {0};
+
+	if (!n || seed % 8 == 0)
+		return LLVMFuzzerMutate(data, size, max);
+	chosen = seed / 8 % n;
+	if (seed % 8 == 1) {
+		LLVMFuzzerMutate(data + v[chosen].at, v[chosen].header, v[chosen].header);
+		mend(data, size);
+		return size;
+	}
+	buf_put(&out, data, SKBX_HEADER_BYTES);
+	for (size_t i = 0; i < n; i++) {
+		const struct piece *x = &v[i];
+
+		if (i == chosen && seed % 8 == 2)
+			continue;
+		if (i == chosen && seed % 8 == 3 && i + 1 < n)
+			buf_put(&out, data + v[i + 1].at, v[i + 1].header + v[i + 1].data);
+		if (i == chosen && seed % 8 > 3)
+			put_changed(&out, data, x, seed / 8 / (unsigned int)n);
+		else
+			buf_put(&out, data + x->at, x->header + x->data);
+		if (i == chosen && seed % 8 == 4)
+			buf_put(&out, data + x->at, x->header + x->data);
+	}
+	/* the index and the seek table behind the blocks, which may be wrong now */
+	buf_put(&out, data + v[n - 1].at + v[n - 1].header + v[n - 1].data,
+		size - v[n - 1].at - v[n - 1].header - v[n - 1].data);
+	if (!out.failed && out.len <= max) {
+		memcpy(data, out.p, out.len);
+		size = out.len;
+	}
+	buf_free(&out);
+	return size;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t room = 2 * size + 65536;
