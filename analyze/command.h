@@ -28,7 +28,7 @@ struct command {
 
 #define COMMAND_ROWS(table) .rows = (table), .n_rows = sizeof(table) / sizeof((table)[0])
 
-extern const struct command command_print, command_sort, command_sockets, command_info, command_cut,
+extern const struct command command_check, command_print, command_sort, command_sockets, command_info, command_cut,
 	command_json, command_merge, command_verify, command_schema, command_pcap, command_stats;
 
 /* All of them, in the order of the help; NULL at the end. */
