@@ -29,7 +29,8 @@ struct command {
 #define COMMAND_ROWS(table) .rows = (table), .n_rows = sizeof(table) / sizeof((table)[0])
 
 extern const struct command command_check, command_print, command_sort, command_sockets, command_info, command_cut,
-	command_json, command_merge, command_verify, command_schema, command_pcap, command_stats;
+	command_json, command_merge, command_verify, command_schema, command_pcap, command_stats,
+	command_diff;
 
 /* All of them, in the order of the help; NULL at the end. */
 extern const struct command *const command_table[];

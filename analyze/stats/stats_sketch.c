@@ -333,6 +333,14 @@ struct stats_group *stats_top_add(struct stats_top *t, const void *key, size_t l
 	return g;
 }
 
+const struct stats_group *stats_top_find(const struct stats_top *t, const void *key, size_t len)
+{
+	uint32_t n = (uint32_t)(len < STATS_KEY_MAX ? len : STATS_KEY_MAX);
+	const uint32_t *slot = slot_of(t, key, n);
+
+	return *slot ? &t->v[*slot - 1] : NULL;
+}
+
 bool stats_group_hist(struct stats_group *g, uint64_t value)
 {
 	if (!g->hist)

@@ -83,6 +83,9 @@ void stats_top_fini(struct stats_top *t);
 /* Counts `by` for a key; the group is valid until the next call. NULL: out of memory. */
 struct stats_group *stats_top_add(struct stats_top *t, const void *key, size_t len, uint64_t by);
 
+/* The group of a key, valid until the next addition; NULL: there is none. */
+const struct stats_group *stats_top_find(const struct stats_top *t, const void *key, size_t len);
+
 /* A value into the group's histogram. False: out of memory. */
 bool stats_group_hist(struct stats_group *g, uint64_t value);
 
