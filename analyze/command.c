@@ -7,12 +7,13 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "analyze/anonymize/anon_key.h"
 #include "cli/syscalls.h"
 #include "cli/terminal.h"
 
 const struct command *const command_table[] = {
 	&command_print, &command_sort, &command_sockets, &command_info,   &command_stats,
-	&command_cut, &command_merge,   &command_pcap, &command_json,    &command_check, &command_diff, &command_verify, &command_schema,
+	&command_cut, &command_merge,   &command_pcap, &command_json,    &command_anonymize, &command_diff, &command_check, &command_verify, &command_schema,
 	NULL,
 };
 
@@ -70,11 +71,13 @@ int command_help(const struct command *c)
 
 int command_version(void)
 {
+	const char *crypto = anon_key_library();
 	struct terminal_out out;
 
 	terminal_open(&out, false);
-	buf_printf(&out.buf, "skbox %s\n%s\nzstd version %s\nzlib version %s\nlibseccomp %s\n", SKBOX_VERSION,
-		   pcap_lib_version(), ZSTD_versionString(), zlibVersion(), syscalls_version);
+	buf_printf(&out.buf, "skbox %s\n%s\nzstd version %s\nzlib version %s\nlibseccomp %s\n%s\n", SKBOX_VERSION,
+		   pcap_lib_version(), ZSTD_versionString(), zlibVersion(), syscalls_version,
+		   crypto ? crypto : "built without libcrypto: no anonymize, no bundle");
 	return terminal_close(&out) ? EXIT_FAILED : EXIT_DONE;
 }
 
