@@ -165,6 +165,11 @@ static void put_finish(struct buf *out, const struct info *o, const struct ev_fi
 				   (unsigned long long)f->late);
 		buf_u8(out, '\n');
 	}
+	if (EV_HAS(f, finish, kept) && f->thinned) {
+		put_label(out, "left out");
+		buf_printf(out, "%llu events, by flow; %.2f %% of the flows were kept at least\n",
+			   (unsigned long long)f->thinned, f->kept / 1e4);
+	}
 	for (uint32_t i = 0; i < o->n_probes; i++) {
 		runs += o->probes[i].runs;
 		ns += o->probes[i].run_ns;

@@ -81,6 +81,7 @@ enum probe_feature {
 	PROBE_COPY = 1 << 3,  /* and lets it make plain memory of a number (6.17) */
 	PROBE_TSO = 1 << 4,   /* the machine keeps stores in order (x86): a mark needs no barrier */
 	PROBE_FILTER = 1 << 5, /* there is a filter */
+	PROBE_THIN = 1 << 6,   /* flows are left out while it costs too much (bpf/thin.h) */
 	PROBE_EXACT =
 		1 << 16, /* every end of a packet's data is seen: its identity does not matter */
 	PROBE_OLD = 1 << 17,    /* no id begins here: the packet may be gone already */
@@ -171,7 +172,15 @@ struct probe_counters {
 	__u64 filtered;     /* not wanted by a filter, or not of the scope */
 	__u64 unattributed; /* of which nobody can tell whether they are of the scope: not recorded */
 	__u64 stackless; /* events without their stack: no room in the map, or it could not be walked */
+	__u64 thinned; /* of a flow that is left out for what recording costs (--max-cpu) */
 };
+
+/* Flows whose hash (16 bits) is below `kept` are recorded. The one element of the map `thin`. */
+struct thin_bound {
+	__u32 kept;
+	__u32 pad;
+};
+enum { THIN_ALL = 1 << 16 };
 
 /* Tracepoint arguments that a program can look at (Retis looks at 12), and words of a context. */
 enum { PROBE_ARGS_MAX = 12 };

@@ -157,8 +157,9 @@ static __always_inline void put_task(struct record *r)
 
 #include "bpf/collect.h"
 #include "bpf/scope.h"
+#include "bpf/thin.h"
 
-/* scope: what scope_of() said; SCOPE_INSIDE: it was a filter. */
+/* scope: why not; a filter is SCOPE_OUTSIDE. */
 static __always_inline void record_outside(void *ctx, __u32 cpu, int scope)
 {
 	__u32 key = probe_id(ctx) * config.cpus + cpu;
@@ -166,6 +167,8 @@ static __always_inline void record_outside(void *ctx, __u32 cpu, int scope)
 
 	if (c && scope == SCOPE_UNKNOWN)
 		__sync_fetch_and_add(&c->unattributed, 1);
+	else if (c && scope == SCOPE_THINNED)
+		__sync_fetch_and_add(&c->thinned, 1);
 	else if (c)
 		__sync_fetch_and_add(&c->filtered, 1);
 }

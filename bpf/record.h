@@ -96,6 +96,34 @@ static __always_inline bool VARIANT(is_wanted)(struct sk_buff *skb, __u64 head)
 	return filter_packet(skb, head + start, caplen < 0 ? 0 : caplen, len, layer);
 }
 
+/* Whether the event is of a flow that is left out now; by its packet, else by its socket. */
+static __always_inline bool VARIANT(is_thinned)(__u64 *ctx, const struct saved *saved,
+						struct sk_buff *skb, __u64 head)
+{
+	enum packet_layer layer = LAYER_NONE;
+	__u32 bound = thin_bound();
+	struct thin_flow flow = {};
+	struct sock *sk;
+	__s32 room = 0;
+	__u16 start = 0;
+
+	if (bound >= THIN_ALL)
+		return false;
+	if (head) {
+		layer = VARIANT(find_start)(skb, &start);
+		room = (__s32)(as_number(READ(skb, data)) - head) - start +
+		       (__s32)(READ(skb, len) - READ(skb, data_len));
+	}
+	if (!thin_of_packet(&flow, head + start, room, layer)) {
+		sk = (void *)arg_of(ctx, saved, ARG_SK, config.sk);
+		if (!sk && skb)
+			sk = READ(skb, sk);
+		if (!thin_of_sock(&flow, sk))
+			return false;
+	}
+	return thin_hash(&flow) >= bound;
+}
+
 /*
  * The packet's bytes into the record; false when they cannot be read. Plain loads take a third of
  * the helper's time; up to 63 bytes too many are copied, which nobody looks at. A page that is not
@@ -379,6 +407,9 @@ static __always_inline int VARIANT(record_skb)(__u64 *ctx, const struct saved *s
 	__u8 unwanted = 0;
 
 	if (!skb) {
+		if (config.features & PROBE_THIN && scope == SCOPE_INSIDE &&
+		    VARIANT(is_thinned)(ctx, saved, NULL, 0))
+			scope = SCOPE_THINNED;
 		if (config.features & PROBE_FILTER)
 			record_filtered(ctx, cpu);
 		else if (config.features & PROBE_BARE && scope == SCOPE_INSIDE)
@@ -392,8 +423,13 @@ static __always_inline int VARIANT(record_skb)(__u64 *ctx, const struct saved *s
 		record_outside(ctx, cpu, scope);
 		goto end;
 	}
-	if (scope != SCOPE_INSIDE ||
-	    (config.features & PROBE_FILTER && !VARIANT(is_wanted)(skb, head))) {
+	if (scope == SCOPE_INSIDE && config.features & PROBE_FILTER &&
+	    !VARIANT(is_wanted)(skb, head))
+		scope = SCOPE_OUTSIDE;
+	if (config.features & PROBE_THIN && scope == SCOPE_INSIDE &&
+	    VARIANT(is_thinned)(ctx, saved, skb, head))
+		scope = SCOPE_THINNED;
+	if (scope != SCOPE_INSIDE) {
 		/* a packet that was wanted once is followed on its way */
 		if (!(config.features & PROBE_TRACK && head && track_knows(as_number(skb), head))) {
 			record_outside(ctx, cpu, scope);
@@ -444,8 +480,8 @@ static __always_inline int VARIANT(record_skb)(__u64 *ctx, const struct saved *s
 			FORGET(r->track_head, has & RECORD_PACKET ? track_identity(r, inner) : 0));
 		has |= RECORD_TRACK;
 		/* the data has an id, but of a packet that was there before */
-		if ((config.features & PROBE_FILTER || config.scope) && r->unwanted &&
-		    r->track_time == now) {
+		if ((config.features & (PROBE_FILTER | PROBE_THIN) || config.scope) &&
+		    r->unwanted && r->track_time == now) {
 			track_forget(head);
 			record_outside(ctx, cpu, scope);
 			has = RECORD_UNWANTED;

@@ -11,7 +11,8 @@
 #ifndef BPF_SCOPE_H
 #define BPF_SCOPE_H
 
-enum { SCOPE_OUTSIDE, SCOPE_INSIDE, SCOPE_UNKNOWN };
+/* SCOPE_THINNED is of none of the scopes, but why an event is not recorded all the same. */
+enum { SCOPE_OUTSIDE, SCOPE_INSIDE, SCOPE_UNKNOWN, SCOPE_THINNED };
 enum { SCOPE_DEPTH = 16 /* of cgroups; hosts have some five */ };
 
 static __always_inline int scope_of_net(__u64 *ctx, const struct saved *saved, struct sk_buff *skb,

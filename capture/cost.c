@@ -6,14 +6,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* One window soon, for short recordings, then one of 20 ms in two seconds: 1 % of the time. */
+/*
+ * One window soon, for short recordings, then one of 20 ms in two seconds: 1 % of the time; or, often,
+ * one between any two messages of counts.
+ */
 #define FIRST_NS  UINT64_C(50000000)
 #define WINDOW_NS UINT64_C(20000000)
 #define PERIOD_NS UINT64_C(2000000000)
+#define OFTEN_NS  UINT64_C(400000000)
 
-int cost_init(struct cost *c, const struct probes *probes)
+int cost_init(struct cost *c, const struct probes *probes, bool often)
 {
-	*c = (struct cost){.probes = probes, .fd = -1, .next = UINT64_MAX};
+	*c = (struct cost){.probes = probes,
+			   .fd = -1,
+			   .next = UINT64_MAX,
+			   .period_ns = often ? OFTEN_NS : PERIOD_NS};
 	c->v = calloc(probes->n ? probes->n : 1, sizeof(*c->v));
 	return c->v ? 0 : -ENOMEM;
 }
@@ -62,10 +69,10 @@ bool cost_step(struct cost *c, uint64_t now)
 		return false;
 	if (c->fd >= 0) {
 		close_window(c, now);
-		c->next = now + PERIOD_NS - WINDOW_NS;
+		c->next = now + c->period_ns - WINDOW_NS;
 		return false;
 	}
-	c->next = now + PERIOD_NS;
+	c->next = now + c->period_ns;
 	if (c->asked)
 		return false;
 	c->asked = true;

@@ -26,10 +26,11 @@ struct cost {
 	uint64_t begin;              /* of the window that is open */
 	uint64_t next;               /* when the next one opens, or this one closes */
 	uint64_t time_ns;            /* of all windows so far */
+	uint64_t period_ns;          /* from one window to the next */
 };
 
-/* 0 or -ENOMEM. Ended by cost_fini(). */
-int cost_init(struct cost *c, const struct probes *probes);
+/* often: what was measured is acted on. 0 or -ENOMEM. Ended by cost_fini(). */
+int cost_init(struct cost *c, const struct probes *probes, bool often);
 void cost_fini(struct cost *c);
 
 /* What is measured happens from now on, CLOCK_MONOTONIC in nanoseconds: the first window is soon. */

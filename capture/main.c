@@ -26,7 +26,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 2, EXIT_FAILED_WITH_COMMAND = 125 };
 /* The last line: what there is, and what there is not. */
 static void report(const struct config *c, struct recorder *r)
 {
-	uint64_t lost = 0, skipped = 0, filtered = 0, unattributed = 0;
+	uint64_t lost = 0, skipped = 0, filtered = 0, unattributed = 0, thinned = 0;
 	struct buf line = {0};
 
 	for (size_t i = 0; i < r->probes->n; i++) {
@@ -36,6 +36,7 @@ static void report(const struct config *c, struct recorder *r)
 		skipped += r->probes->v[i].skipped;
 		filtered += r->probes->v[i].filtered;
 		unattributed += r->probes->v[i].unattributed;
+		thinned += r->probes->v[i].thinned;
 	}
 	buf_printf(&line, "%llu events", (unsigned long long)r->events);
 	if (!c->no_sockets)
@@ -46,6 +47,8 @@ static void report(const struct config *c, struct recorder *r)
 		buf_printf(&line, ", %llu filtered", (unsigned long long)filtered);
 	if (c->scope)
 		buf_printf(&line, ", %llu unattributed", (unsigned long long)unattributed);
+	if (c->max_cpu)
+		buf_printf(&line, ", %llu of flows left out", (unsigned long long)thinned);
 	if (r->rings.broken)
 		buf_printf(&line, ", %llu broken records", (unsigned long long)r->rings.broken);
 	if (output_thrown_away(r->output))
@@ -130,6 +133,7 @@ static int start_holder(struct recording *g, struct skbox_error *err)
 	struct recorder *r = &g->recorder;
 	struct holder setup = {.probes = &g->probes,
 			       .command = r->command->pid,
+			       .costs_often = g->config->max_cpu,
 			       .signal_fd = r->signal_fd,
 			       .stats_fd = g->stats[0],
 			       .not_ours = {r->sockets.channel.fd, r->command->go_fd}};
@@ -161,6 +165,7 @@ static int attach(struct recording *g, struct skbox_error *err)
 				   .scope = g->scope.kind,
 				   .scope_inum = g->scope.inum,
 				   .scope_id = g->scope.id,
+				   .thin = c->max_cpu,
 				   .compat = c->compat};
 	int rc = tracepoints_init(&g->kernel, c->btf, err);
 

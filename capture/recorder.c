@@ -203,6 +203,41 @@ static void add_losses(struct recorder *r, uint64_t now)
 	r->loss_since = now;
 }
 
+/* ---- flows that are left out ---- */
+
+static uint64_t processor_ns(const struct recorder *r)
+{
+	return child_cpu_ns() + r->holder_cpu_ns + r->sockets_cpu_ns;
+}
+
+void recorder_step_thin(struct recorder *r)
+{
+	struct thin_cost cost = {.cpu_ns = processor_ns(r), .window_ns = r->window_ns};
+
+	if (!r->thin.bound || r->stopped)
+		return;
+	probes_count(r->probes);
+	for (size_t i = 0; i < r->probes->n; i++) {
+		const struct probe *p = &r->probes->v[i];
+
+		cost.run_ns += r->counts[i].run_ns;
+		cost.runs += p->recorded + p->lost + p->filtered + p->unattributed + p->thinned;
+	}
+	if (thin_step(&r->thin, inventory_now_ns(), &cost))
+		r->thin_told = false;
+}
+
+/* Into the file that is being written, once it has changed. */
+static void tell_thin(struct recorder *r, uint64_t now)
+{
+	if (!r->thin.bound || r->thin_told || !recorder_want_batch(r))
+		return;
+	thin_add_row(&r->thin, r->batch, now);
+	if (!r->batch_since)
+		r->batch_since = now;
+	r->thin_told = true;
+}
+
 /* ---- totals ---- */
 
 /* The counts as they are now, for the last rows of the file being written. */
@@ -212,13 +247,16 @@ static void tell_totals(struct recorder *r)
 				       .ids_full = r->probes->evicted ? *r->probes->evicted : 0,
 				       .stackless = probes_stackless(r->probes) + r->stacks.missed,
 				       .window_ns = r->window_ns,
-				       .cpu_ns = r->holder_cpu_ns + r->sockets_cpu_ns};
+				       .cpu_ns = r->holder_cpu_ns + r->sockets_cpu_ns,
+				       .kept = r->thin.bound ? thin_millionths(r->thin.least) : 0};
 
 	for (size_t i = 0; i < r->probes->n; i++) {
 		const struct probe *p = &r->probes->v[i];
-		struct output_total t = {p->symbol,       p->type,           p->recorded,
-					 p->lost,         p->skipped,        p->filtered,
-					 p->unattributed, r->counts[i].runs, r->counts[i].run_ns};
+		struct output_total t = {p->symbol,         p->type,
+					 p->recorded,       p->lost,
+					 p->skipped,        p->filtered,
+					 p->unattributed,   p->thinned,
+					 r->counts[i].runs, r->counts[i].run_ns};
 
 		if (p->internal) {
 			totals.own_runs += t.runs;
@@ -236,6 +274,8 @@ static void rotate(struct recorder *r, uint64_t now)
 	tell_totals(r);
 	put_batch(r);
 	output_rotate(r->output);
+	/* the next one says it, too */
+	r->thin_told = !r->thin.bound || r->thin.bound->kept == THIN_ALL;
 	while (r->next_rotate && r->next_rotate <= now)
 		r->next_rotate += r->config->rotate.time_ns;
 	r->rotate_at = r->next_rotate;
@@ -296,6 +336,8 @@ int recorder_init(struct recorder *r, struct skbox_error *err)
 	for (uint32_t i = 0; i < p->n; i++)
 		if (!p->v[i].internal)
 			describe_probe(r, i);
+	thin_init(&r->thin, (uint32_t)r->config->max_cpu, p->thin);
+	r->thin_told = true;
 	rc = init_stacks(r, err);
 	if (rc)
 		return rc;
@@ -388,6 +430,7 @@ static void keep_time(struct recorder *r, uint64_t now)
 	}
 	if (r->rotate_at && now >= r->rotate_at)
 		rotate(r, now);
+	tell_thin(r, now);
 	if (r->batch_since && now - r->batch_since >= BATCH_AGE_MS * MS)
 		put_batch(r);
 	if (output_error(r->output, NULL))

@@ -21,6 +21,7 @@
 #include "capture/ring.h"
 #include "capture/sock/sock_lookup.h"
 #include "capture/stack.h"
+#include "capture/thin.h"
 
 struct recorder {
 	const struct config *config; /* borrowed, as are probes, output and command */
@@ -56,6 +57,8 @@ struct recorder {
 	uint64_t socket_rows;
 	bool waiting; /* for a batch, where there is none: at the end */
 
+	struct thin thin; /* --max-cpu */
+	bool thin_told;   /* how many flows are recorded is in the file as it is now */
 	struct probe_counters *counters; /* as of the last loss rows */
 	uint64_t *skipped;
 	uint64_t loss_since, next_loss, next_clock, end_at;
@@ -93,6 +96,9 @@ bool recorder_take_messages(struct recorder *r);
 
 /* Acts on a signal; relayed: it came to another of our processes. */
 void recorder_take_signal(struct recorder *r, uint32_t signo, bool relayed);
+
+/* The counts of the holder are new: whether flows have to be left out. */
+void recorder_step_thin(struct recorder *r);
 
 /* The batch to fill, or NULL: all are on their way; and to have it written when it is full. */
 bool recorder_want_batch(struct recorder *r);

@@ -67,6 +67,7 @@ static void take_counts(struct recorder *r, const struct message *m)
 	r->window_ns = head.window_ns;
 	for (size_t i = 0; i < n; i++)
 		r->probes->v[i].skipped = r->counts[i].skipped;
+	recorder_step_thin(r);
 }
 
 static void take_stack(struct recorder *r, const struct message *m)

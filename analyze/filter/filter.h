@@ -123,7 +123,7 @@ bool filter_selects(const struct filter *f);
 	 EV_SECTION_BIT(iface) | EV_SECTION_BIT(nsinfo) | EV_SECTION_BIT(probe) |                  \
 	 EV_SECTION_BIT(dropname) | EV_SECTION_BIT(loss) | EV_SECTION_BIT(snapset) |               \
 	 EV_SECTION_BIT(total) | EV_SECTION_BIT(finish) | EV_SECTION_BIT(input) |                  \
-	 EV_SECTION_BIT(sockstat))
+	 EV_SECTION_BIT(sockstat) | EV_SECTION_BIT(thin))
 
 static inline bool filter_is_record(const struct ev *ev)
 {

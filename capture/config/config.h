@@ -23,6 +23,7 @@ struct config {
 	const char *btf;                         /* the kernel's types; NULL: it has them itself */
 	const char *packet_filter, *meta_filter; /* NULL: none */
 	uint64_t snaplen, buffer, count, duration_ns, sockets_ns, socket_lookups;
+	uint64_t max_cpu; /* percent of a processor; 0: no limit */
 	bool compat, force, print, no_sockets, stack;
 	bool check, json;   /* --check, and its output */
 	bool sock, ct, nft; /* of --collect */

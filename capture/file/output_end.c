@@ -120,6 +120,8 @@ static void add_total(struct ev_batch *b, const struct output_total *t)
 	EV_SET(row, total, filtered, t->filtered);
 	if (t->unattributed)
 		EV_SET(row, total, unattributed, t->unattributed);
+	if (t->thinned)
+		EV_SET(row, total, thinned, t->thinned);
 	if (!t->runs)
 		return;
 	EV_SET(row, total, runs, t->runs);
@@ -139,6 +141,7 @@ static struct output_total settle(struct output_end *e, const struct output_tota
 	t.skipped = last ? all->skipped - e->told[i].skipped : e->now[i].skipped;
 	t.filtered -= e->told[i].filtered;
 	t.unattributed -= e->told[i].unattributed;
+	t.thinned -= e->told[i].thinned;
 	t.runs -= e->told[i].runs;
 	t.run_ns -= e->told[i].run_ns;
 	e->told[i].recorded += t.recorded;
@@ -146,6 +149,7 @@ static struct output_total settle(struct output_end *e, const struct output_tota
 	e->told[i].skipped += t.skipped;
 	e->told[i].filtered += t.filtered;
 	e->told[i].unattributed += t.unattributed;
+	e->told[i].thinned += t.thinned;
 	e->told[i].runs += t.runs;
 	e->told[i].run_ns += t.run_ns;
 	e->now[i] = (struct output_total){0};
@@ -167,11 +171,13 @@ void output_end_rows(struct output_end *e, const struct output_totals *totals, b
 {
 	struct output_totals *before = &e->before;
 	struct ev_finish *row;
+	uint64_t thinned = 0;
 
 	for (size_t i = 0; i < totals->n; i++) {
 		struct output_total t = settle(e, &totals->v[i], i, last);
 
 		add_total(b, &t);
+		thinned += t.thinned;
 	}
 	inventory_add_clock(b);
 	begin(b);
@@ -181,6 +187,10 @@ void output_end_rows(struct output_end *e, const struct output_totals *totals, b
 	EV_SET(row, finish, ids_full, totals->ids_full - before->ids_full);
 	if (totals->stackless)
 		EV_SET(row, finish, stackless, totals->stackless - before->stackless);
+	if (totals->kept) {
+		EV_SET(row, finish, thinned, thinned);
+		EV_SET(row, finish, kept, totals->kept);
+	}
 	EV_SET(row, finish, max_delay, e->max_delay_ns);
 	EV_SET(row, finish, late, e->late);
 	if (totals->window_ns > before->window_ns) {

@@ -17,7 +17,7 @@
 /* What a probe gave since the recording began, as the recorder counts it. */
 struct output_total {
 	const char *symbol, *type; /* borrowed as long as there is output */
-	uint64_t recorded, lost, skipped, filtered, unattributed;
+	uint64_t recorded, lost, skipped, filtered, unattributed, thinned;
 	uint64_t runs, run_ns; /* as far as they were measured */
 };
 
@@ -27,6 +27,7 @@ struct output_totals {
 	uint64_t ids_full, stackless;
 	uint64_t own_runs, own_run_ns, window_ns; /* see finish in schema.def */
 	uint64_t cpu_ns; /* processor time of the recorder's other processes */
+	uint32_t kept;   /* of a million flows, when it was fewest; 0: flows are never left out */
 };
 
 struct output_file_options {

@@ -60,6 +60,8 @@ void probes_fini(struct probes *p)
 		probe_close_fd(&p->ring_fds[i]);
 	if (p->counters)
 		munmap((void *)p->counters, p->n * p->cpus * sizeof(*p->counters));
+	if (p->thin)
+		munmap((void *)p->thin, sizeof(*p->thin));
 	record_bpf__destroy(p->bpf);
 	functions_fini(&p->functions);
 	free(p->ring_fds);
@@ -244,13 +246,14 @@ void probes_count(struct probes *p)
 
 		if (probe->prog_fd >= 0 && !bpf_obj_get_info_by_fd(probe->prog_fd, &info, &size))
 			probe->skipped = info.recursion_misses;
-		probe->lost = probe->filtered = probe->unattributed = 0;
+		probe->lost = probe->filtered = probe->unattributed = probe->thinned = 0;
 		for (uint32_t cpu = 0; p->counters && cpu < p->cpus; cpu++) {
 			const volatile struct probe_counters *c = &p->counters[i * p->cpus + cpu];
 
 			probe->lost += c->lost;
 			probe->filtered += c->filtered;
 			probe->unattributed += c->unattributed;
+			probe->thinned += c->thinned;
 		}
 	}
 }

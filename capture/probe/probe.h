@@ -59,6 +59,7 @@ struct probe {
 	uint64_t recorded;                /* records that came out of the rings */
 	uint64_t lost, filtered;          /* as of probes_count() */
 	uint64_t unattributed;            /* as well: of no scope that can be told */
+	uint64_t thinned;                 /* as well: of flows that are left out */
 	uint64_t skipped;                 /* runs that the kernel skipped, as of probes_count() */
 };
 
@@ -112,7 +113,8 @@ struct probes {
 	size_t ring_bytes; /* of each ring */
 	uint32_t rings;    /* how many there are */
 	const volatile struct probe_counters *counters; /* mapped, [probe * cpus + cpu] */
-	const volatile __u64 *evicted; /* mapped: ids that ended because the table was full */
+	const volatile __u64 *evicted;    /* mapped: ids that ended because the table was full */
+	volatile struct thin_bound *thin; /* mapped: which flows are recorded */
 };
 
 struct probe_options {
@@ -125,6 +127,7 @@ struct probe_options {
 	bool stack;                 /* of all probes */
 	uint32_t scope, scope_inum; /* see struct probe_config */
 	uint64_t scope_id;
+	bool thin;   /* flows can be left out: struct probes' thin */
 	bool compat; /* only what the oldest kernels offer: raw tracepoints, the kernel's rings */
 };
 

@@ -248,6 +248,13 @@ static int load_templates(struct probes *p, bool compat, struct skbox_error *err
 		p->counters = NULL;
 		return error_set(err, -errno, 0, "mapping the counters: %s", strerror(errno));
 	}
+	p->thin = mmap(NULL, sizeof(*p->thin), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(p->bpf->maps.thin), 0);
+	if (p->thin == MAP_FAILED) {
+		p->thin = NULL;
+		return error_set(err, -errno, 0, "mapping the bound of flows: %s", strerror(errno));
+	}
+	p->thin->kept = THIN_ALL;
 	p->evicted = &p->bpf->bss->tracks_evicted;
 	return 0;
 }
@@ -492,6 +499,8 @@ void probe_configure(const struct probes *p, const struct probe *probe,
 	c->scope_id = o->scope_id;
 	if (p->filter && p->filter->code.n)
 		c->features |= PROBE_FILTER;
+	if (o->thin)
+		c->features |= PROBE_THIN;
 	if (p->exact && is_late(probe))
 		c->features |= PROBE_OLD;
 	place_facts(c, probe, o);

@@ -183,7 +183,7 @@ int holder_run(void *holder, int fd)
 	child_close(s.setup->not_ours, 2);
 	channel_open(&s.writer, fd);
 	read_symbols(&s);
-	rc = cost_init(&s.cost, s.setup->probes);
+	rc = cost_init(&s.cost, s.setup->probes, s.setup->costs_often);
 	if (!rc)
 		rc = rights_keep(RIGHT(CAP_BPF) | (s.setup->command ? RIGHT(CAP_KILL) : 0));
 	if (rc) {

@@ -15,6 +15,7 @@
 struct holder {
 	struct probes *probes; /* attached */
 	pid_t command;         /* 0: none */
+	bool costs_often;      /* see cost_init() */
 	int signal_fd;
 	/*
 	 * To the process of the sockets, which may make the kernel measure: a byte sent asks for it, a

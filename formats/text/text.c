@@ -13,12 +13,14 @@ enum { EVENT_ROOM = 1024 };
 
 /*
  * Rows that tell about the recording; they are for `info`, not for `print`. In schema.def they have the
- * numbers from 40 on; of them only losses are printed.
+ * numbers from 40 on; of them only what says that events are missing is printed.
  */
-enum { FIRST_RECORDING = 40, LOSS = 46 };
+enum { FIRST_RECORDING = 40, LOSS = 46, THIN = 52 };
 static const uint64_t recording_sections = 0
 #define SECTION(id, number, name, help)                                                            \
-	| ((number) >= FIRST_RECORDING && (number) != LOSS ? EV_SECTION_BIT(id) : 0)
+	| ((number) >= FIRST_RECORDING && (number) != LOSS && (number) != THIN                     \
+		   ? EV_SECTION_BIT(id)                                                            \
+		   : 0)
 #define F(sec, number, member, type, name, foreign, unit, base, pred, help)
 #define END(id)
 #include "formats/schema.def"
@@ -370,6 +372,20 @@ static void put_loss(struct text_writer *w)
 	}
 }
 
+/* From here on flows are left out, or no more. */
+static void put_thin(struct text_writer *w)
+{
+	const struct ev_thin *t = w->ev->thin;
+
+	text_time(w->t, w->ev->common->timestamp, w->out);
+	if (t->kept >= 1000000)
+		TEXT_LIT(w->out, " keeps all flows from here on");
+	else
+		buf_printf(w->out, " keeps %.2f %% of the flows from here on", t->kept / 1e4);
+	if (EV_HAS(t, thin, load))
+		buf_printf(w->out, ", recording took %.1f %% of a processor", t->load / 1e4);
+}
+
 static void put_groups(struct text_writer *w, const struct group *g, uint64_t sections)
 {
 	bool single_line = w->t->o.single_line;
@@ -440,6 +456,10 @@ bool text_event(struct text *t, const struct ev *ev, int level, struct buf *out)
 	}
 	if (ev->loss && !ev->kernel) {
 		put_loss(&w);
+		return true;
+	}
+	if (ev->thin && !ev->kernel) {
+		put_thin(&w);
 		return true;
 	}
 	put_head(&w);
