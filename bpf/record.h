@@ -3,6 +3,7 @@
  * The program behind every probe. Included once for each way to read kernel memory, with
  *   VARIANT(name)      the name of a function in this variant
  *   READ(p, field)     a field, integer or pointer
+ *   READ_PTR(p, field) a pointer to a structure of the kernel
  *   READ_BITS(p, bit)  a bit field
  * No include guard: that is the point.
  */
@@ -259,7 +260,7 @@ static __always_inline __u32 VARIANT(put_dev)(struct record *r, struct net_devic
 
 static __always_inline __u32 VARIANT(put_net)(struct record *r, struct sk_buff *skb)
 {
-	struct net_device *dev = READ(skb, dev);
+	struct net_device *dev = READ_PTR(skb, dev);
 	struct net *net = NULL;
 	__u32 has = 0;
 
@@ -271,7 +272,7 @@ static __always_inline __u32 VARIANT(put_net)(struct record *r, struct sk_buff *
 		if (has)
 			r->rx_ifindex = READ(skb, skb_iif);
 	} else {
-		struct sock *sk = READ(skb, sk);
+		struct sock *sk = READ_PTR(skb, sk);
 
 		if (sk)
 			net = READ(sk, __sk_common.skc_net.net);
@@ -319,7 +320,7 @@ static __always_inline __u32 VARIANT(put_extra)(struct record *r, __u64 *ctx,
 		if (config.sk >= 0)
 			sk = (void *)arg_of(ctx, saved, ARG_SK, config.sk);
 		if (!sk && skb)
-			sk = READ(skb, sk);
+			sk = READ_PTR(skb, sk);
 		has = FORGET(r->has, has | collect_sock(r, sk));
 	}
 	if (config.ct_at && skb)
