@@ -59,9 +59,10 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture tests clean install test test-kernels demo demo-recording bench bench-instructions bless fuzz
-all: skbox skbox-capture
+.PHONY: all skbox skbox-capture man tests clean install test test-kernels demo demo-recording bench bench-instructions bless fuzz
+all: skbox skbox-capture man
 skbox: $(B)/skbox
+man: $(B)/man/made
 skbox-capture: $(B)/skbox-capture
 tests: $(UNIT) $(FUZZ) $(HELPERS)
 
@@ -75,6 +76,10 @@ $(B)/skbox: $(ANALYZE_OBJ) $(CLI_OBJ) $(B)/libskbox.a
 $(B)/skbox-capture: $(CAPTURE_OBJ) $(CLI_OBJ) $(B)/libskbox.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CAPTURE_LIBS)
+
+# options of each command's page come from the tables in the program
+$(B)/man/made: $(B)/skbox man/pages man/pages.awk $(wildcard man/*.[1-8])
+	$(Q)man/pages $(B)/skbox $(@D) && touch $@
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

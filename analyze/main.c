@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "analyze/command.h"
+#include "analyze/help.h"
 #include "analyze/output.h"
 #include "cli/terminal.h"
 
@@ -51,6 +52,22 @@ static int say_no_command(const char *word)
 	return EXIT_FAILED;
 }
 
+/* `skbox help NAME`, and `skbox help --man NAME` for who builds the manuals. */
+static int run_help(int argc, char **argv)
+{
+	static char help[] = "--help", *capture[] = {NULL, help, NULL};
+	bool manual = argc > 1 && strcmp(argv[0], "--man") == 0;
+	const char *word = argv[manual];
+	const struct command *c = command_find(word);
+
+	if (c)
+		return manual ? help_manual(c) : help_command(c);
+	if (manual || strcmp(word, "capture") != 0)
+		return say_no_command(word);
+	help_capture();
+	return run_capture(capture);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *c;
@@ -58,14 +75,10 @@ int main(int argc, char **argv)
 	int rc;
 
 	terminal_init("skbox");
-	if (argc < 2) {
-		terminal_error("no command; skbox help lists them");
-		return EXIT_FAILED;
-	}
-	if (strcmp(word, "help") == 0 && argc > 2) {
-		c = command_find(argv[2]);
-		return c ? command_help(c) : say_no_command(argv[2]);
-	}
+	if (argc < 2)
+		return help_overview();
+	if (strcmp(word, "help") == 0 && argc > 2)
+		return run_help(argc - 2, argv + 2);
 	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return command_help(NULL);
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ||
