@@ -13,7 +13,7 @@
 
 const struct command *const command_table[] = {
 	&command_print, &command_sort, &command_sockets, &command_info,   &command_stats,
-	&command_cut, &command_merge,   &command_pcap, &command_json,    &command_anonymize, &command_diff, &command_check, &command_verify, &command_schema,
+	&command_cut, &command_merge,   &command_pcap, &command_json,    &command_anonymize, &command_bundle, &command_diff, &command_check, &command_verify, &command_schema,
 	NULL,
 };
 

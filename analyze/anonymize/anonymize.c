@@ -18,6 +18,7 @@
 #include "analyze/anonymize/anon_event.h"
 #include "analyze/anonymize/residue.h"
 #include "analyze/command.h"
+#include "analyze/confine.h"
 #include "analyze/output.h"
 #include "analyze/provenance.h"
 #include "analyze/source/source.h"
@@ -345,6 +346,13 @@ static int command_run(int argc, char **argv)
 		terminal_error("anonymize: -o FILE says where to");
 		return EXIT_FAILED;
 	}
+	/* the output is read again: opening to read stays allowed */
+	if (strcmp(c.options.out, "-") &&
+	    confine_enter(&(struct confine){.inputs = argv + rest,
+					    .n = (size_t)(argc - rest),
+					    .output = c.options.out,
+					    .follow = true}) < 0)
+		return EXIT_FAILED;
 	return anonymize_run(&c.options, argv + rest, (size_t)(argc - rest), NULL);
 }
 
