@@ -4,10 +4,12 @@
 # is one: packets that nft drops, a slow link, a small window.
 #
 # usage: tests/live/diff.sh [TIMES]        how often the healthy traffic is recorded and compared (10)
+#        tests/live/diff.sh --record DIR   only records (testdata/diff, on a kernel that has netem; then run
+#                                          "make bless NAME='diff*'")
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 export PATH=$PATH:/usr/sbin:/sbin
-skbox=${SKBOX:-build/skbox} times=${1:-10}
+skbox=${SKBOX:-build/skbox} times=${1:-10} keep=
 [ "${1:-}" != --traffic ] || {
 	# forty requests of 20,000 bytes, each a connection; the recorder runs this
 	exec python3 - "$2" "$3" "$4" <<-'END'
@@ -48,6 +50,7 @@ skbox=${SKBOX:-build/skbox} times=${1:-10}
 		        break
 	END
 }
+[ "${1:-}" != --record ] || { keep=$(realpath "$2") && times=1; }
 
 for needed in "root [ $(id -u) = 0 ]" "netns unshare -n true" "bpf bpftool prog show"; do
 	${needed#* } >/dev/null 2>&1 || { echo "skip diff: needs ${needed%% *}" && exit 0; }
@@ -120,6 +123,7 @@ tc -n $server qdisc del dev eth0 root
 names "a slow link is named" 0 slow '^  TCP from 8080: net:net_dev_queue > net:net_dev_start_xmit'
 
 record small 4096
+[ -z "$keep" ] || { (cd "$work" && install -m 644 0.skbx "$keep/healthy.skbx" && install -m 644 1.skbx "$keep/again.skbx" && install -m 644 dropped.skbx slow.skbx small.skbx "$keep") && exit; }
 names "a small window is named" 0 small '^  TCP to 8080: tcp.win|^  TCP sockets of port 8080: tcpinfo.snd_wnd'
 
 compare 0 dropped --json >"$work/json"
