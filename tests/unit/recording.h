@@ -6,12 +6,14 @@
 #ifndef TESTS_RECORDING_H
 #define TESTS_RECORDING_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "analyze/command.h"
@@ -67,6 +69,7 @@ static inline int run_with(const char *line, const char *input)
 	enum { WORDS = 32 };
 	char words[WORDS][200], *argv[WORDS + 1] = {0};
 	int keep[3] = {dup(0), dup(1), dup(2)}, argc = 0, code;
+	pid_t child;
 	int fd[3] = {open(input ? place(input) : "/dev/null", O_RDONLY), memfd_create("out", 0),
 		     memfd_create("err", 0)};
 
@@ -88,7 +91,16 @@ static inline int run_with(const char *line, const char *input)
 	assert_non_null(command_find(argv[0]));
 	for (int i = 0; i < 3; i++)
 		dup2(fd[i], i);
-	code = command_find(argv[0])->run(argc, argv);
+	/* in a process of its own, for a command gives up for good what the next one needs */
+	child = fork();
+	if (child == 0) {
+		code = command_find(argv[0])->run(argc, argv);
+		fflush(NULL);
+		_exit(code);
+	}
+	while (waitpid(child, &code, 0) < 0 && errno == EINTR)
+		;
+	code = WIFEXITED(code) ? WEXITSTATUS(code) : -1;
 	for (int i = 0; i < 3; i++) {
 		dup2(keep[i], i);
 		close(keep[i]);
