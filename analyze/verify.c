@@ -57,6 +57,7 @@ static void on_damage(void *ctx, const struct skbox_error *what, const char *uni
 		buf_u8(out, '\n');
 	}
 	v->damaged++;
+	terminal_more(v->out); /* there may be a million of them */
 }
 
 static void end(struct verification *v)

@@ -14,7 +14,8 @@ enum {
 	HEAD_BYTES = 64,
 	RAW_BYTES = 256 * 1024,
 	PIECE_BYTES = 1024 * 1024, /* what input_more() tries to add */
-	WINDOW_LOG_MAX = 27,       /* zstd frames that want more memory than 128 MiB are refused */
+	PIECE_MAX = 4 * PIECE_BYTES,
+	WINDOW_LOG_MAX = 27, /* zstd frames that want more memory than 128 MiB are refused */
 };
 
 enum coding { CODING_PLAIN, CODING_GZIP, CODING_ZSTD };
@@ -341,6 +342,14 @@ static bool make_room(struct input *in)
 	return true;
 }
 
+/* A bomb shall not fill all of what doubling gave room for. */
+static size_t room_of(const struct input *in)
+{
+	size_t room = in->cap - in->len;
+
+	return room < PIECE_MAX ? room : PIECE_MAX;
+}
+
 int input_more(struct input *in, struct skbox_error *err)
 {
 	ssize_t n;
@@ -354,7 +363,7 @@ int input_more(struct input *in, struct skbox_error *err)
 
 		if (!had && in->coding == CODING_PLAIN) {
 			/* straight into its place */
-			n = in->ended ? 0 : read_fd(in, in->p + in->len, in->cap - in->len);
+			n = in->ended ? 0 : read_fd(in, in->p + in->len, room_of(in));
 			if (n < 0)
 				return error_set(err, (int)n, in->offset, "cannot read: %s",
 						 strerror((int)-n));
@@ -363,7 +372,7 @@ int input_more(struct input *in, struct skbox_error *err)
 			return n > 0;
 		}
 		/* a decoder may still hold output when its input is used up */
-		n = had || in->frame_open ? decode(in, in->p + in->len, in->cap - in->len, err) : 0;
+		n = had || in->frame_open ? decode(in, in->p + in->len, room_of(in), err) : 0;
 		if (n < 0) {
 			in->done = true;
 			return (int)n;

@@ -115,7 +115,8 @@ static bool is_valid(const struct sock_filter *f, size_t i, size_t n)
 	case BPF_JMP:
 		if (f->code == (BPF_JMP | BPF_JA))
 			return f->k < rest;
-		if (f->code & ~(BPF_JMP | BPF_OP(f->code) | BPF_X) || BPF_OP(f->code) > BPF_JSET)
+		if (f->code & ~(BPF_JMP | BPF_OP(f->code) | BPF_X) || BPF_OP(f->code) == BPF_JA ||
+		    BPF_OP(f->code) > BPF_JSET)
 			return false;
 		return f->jt < rest && f->jf < rest;
 	case BPF_RET: return f->code == (BPF_RET | BPF_K) || f->code == (BPF_RET | BPF_A);

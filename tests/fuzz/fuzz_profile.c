@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		profile_apply(&p, rows, sizeof(rows) / sizeof(rows[0]), &o, &probes, &kernel, &err);
 		option_list_free(&o.list);
 		option_list_free(&probes);
-		profile_free(&p);
 	}
+	profile_free(&p);
 	return 0;
 }
