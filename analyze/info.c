@@ -30,14 +30,25 @@ static const struct option_row rows[] = {
 	FAIL_IF_OPTION(info_config, fail_if),
 };
 
-static struct info_probe *probe_of(struct info *o, struct ev_str symbol)
+static bool is_same(struct ev_str a, struct ev_str b)
+{
+	return a.len == b.len && !memcmp(a.p, b.p, a.len);
+}
+
+/* A function can have two probes, of two types; older files do not say the type everywhere. */
+static struct info_probe *probe_of(struct info *o, struct ev_str symbol, struct ev_str type)
 {
 	struct info_probe *v;
 
-	for (uint32_t i = 0; i < o->n_probes; i++)
-		if (o->probes[i].symbol.len == symbol.len &&
-		    memcmp(o->probes[i].symbol.p, symbol.p, symbol.len) == 0)
-			return &o->probes[i];
+	for (uint32_t i = 0; i < o->n_probes; i++) {
+		v = &o->probes[i];
+		if (!is_same(v->symbol, symbol) ||
+		    (type.len && v->type.len && !is_same(v->type, type)))
+			continue;
+		if (!v->type.len && type.len)
+			v->type = ev_string(o->rows, type.p, type.len);
+		return v;
+	}
 	if (o->n_probes == PROBES_MAX)
 		return NULL;
 	v = realloc(o->probes, (o->n_probes + 1) * sizeof(*v));
@@ -47,6 +58,8 @@ static struct info_probe *probe_of(struct info *o, struct ev_str symbol)
 	v += o->n_probes++;
 	/* the inventory keeps the text as long as info lives */
 	*v = (struct info_probe){.symbol = ev_string(o->rows, symbol.p, symbol.len)};
+	if (type.len)
+		v->type = ev_string(o->rows, type.p, type.len);
 	return v;
 }
 
@@ -65,7 +78,8 @@ static void count_event(struct info *o, const struct ev *ev)
 
 	if (ev->loss) {
 		o->lost += ev->loss->lost + ev->loss->skipped;
-		p = EV_HAS(ev->loss, loss, probe) ? probe_of(o, ev->loss->probe) : NULL;
+		p = EV_HAS(ev->loss, loss, probe) ? probe_of(o, ev->loss->probe, ev->loss->type)
+						  : NULL;
 		if (p) {
 			p->lost += ev->loss->lost;
 			p->skipped += ev->loss->skipped;
@@ -84,13 +98,10 @@ static void count_event(struct info *o, const struct ev *ev)
 	o->packets += ev->kernel != NULL;
 	o->sockets += ev->diag != NULL;
 	if (ev->kernel || ev->userspace) {
-		p = probe_of(o, ev->kernel ? ev->kernel->symbol : ev->userspace->symbol);
-		if (p) {
+		p = ev->kernel ? probe_of(o, ev->kernel->symbol, ev->kernel->probe_type)
+			       : probe_of(o, ev->userspace->symbol, ev->userspace->probe_type);
+		if (p)
 			p->recorded++;
-			if (ev->kernel && !p->type.len)
-				p->type = ev_string(o->rows, ev->kernel->probe_type.p,
-						    ev->kernel->probe_type.len);
-		}
 	}
 }
 
@@ -104,16 +115,15 @@ static void take_probes(struct info *o, bool counted)
 		struct info_probe *p = NULL;
 
 		if (ev.probe) {
-			p = probe_of(o, ev.probe->symbol);
+			p = probe_of(o, ev.probe->symbol, ev.probe->type);
 			if (p) {
 				p->asked = true;
-				p->type = ev.probe->type;
 				p->attached = ev.probe->attached;
 				p->how = ev.probe->how;
 				p->reason = ev.probe->reason;
 			}
 		} else if (ev.total && !counted) {
-			p = probe_of(o, ev.total->probe);
+			p = probe_of(o, ev.total->probe, ev.total->type);
 			if (p) {
 				p->recorded += ev.total->recorded;
 				p->lost += ev.total->lost;
@@ -124,7 +134,7 @@ static void take_probes(struct info *o, bool counted)
 				p->total = true;
 			}
 		} else if (ev.total) {
-			p = probe_of(o, ev.total->probe);
+			p = probe_of(o, ev.total->probe, ev.total->type);
 			if (p) {
 				p->filtered += ev.total->filtered;
 				p->runs += ev.total->runs;
