@@ -43,10 +43,10 @@ struct check_config {
 	struct filter_options filter;
 };
 
-static const char *const formats[] = {"text", "tap", "junit", "json", NULL};
+static const char *const formats[] = {"text", "tap", "tap13", "junit", "json", NULL};
 static void (*const writers[])(const struct check_report *r, struct buf *out) = {
-	check_put_text, check_put_tap, check_put_junit, check_put_json};
-enum { FORMAT_JSON = 3 };
+	check_put_text, check_put_tap, check_put_tap, check_put_junit, check_put_json};
+enum { FORMAT_TAP13 = 2, FORMAT_JSON = 4 };
 
 static bool parse_unknown(const char *text, void *member, char *why, size_t why_size)
 {
@@ -72,7 +72,8 @@ static bool parse_unknown(const char *text, void *member, char *why, size_t why_
 
 static const struct option_row rows[] = {
 	OPTION(CHOICE, check_config, format, "format", 0, "FORMAT",
-	       "text (default), tap (version 14), junit (XML) or json", .choices = formats),
+	       "text (default), tap (version 14), tap13 (for prove), junit (XML) or json",
+	       .choices = formats),
 	OPTION(FLAG, check_config, json, "json", 0, NULL, "as JSON, one object"),
 	OPTION(STRING, check_config, out, "out", 'o', "FILE", "write to FILE"),
 	OPTION(CALL, check_config, unknown, "unknown", 0, "fail|pass|STATUS",
@@ -211,7 +212,8 @@ static int check_inputs(struct check *c, const struct check_config *config, char
 				      .unknown_as = config->unknown.as,
 				      .inputs = (const char *const *)names,
 				      .n_inputs = n,
-				      .seconds = seconds()};
+				      .seconds = seconds(),
+				      .tap_version = config->format == FORMAT_TAP13 ? 13 : 14};
 	char *const *inputs = journey_spool_inputs(spool);
 	struct text_options text = config->text;
 	struct buf out = {0};

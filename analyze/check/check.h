@@ -305,7 +305,8 @@ struct check_report {
 	enum check_verdict unknown_as; /* CHECK_PASS: unknown rules are not failures */
 	const char *const *inputs;
 	size_t n_inputs;
-	double seconds; /* that checking took */
+	double seconds;           /* that checking took */
+	unsigned int tap_version; /* 14; 13 for readers that refuse what is newer */
 };
 void check_put_text(const struct check_report *r, struct buf *out);
 void check_put_tap(const struct check_report *r, struct buf *out);

@@ -120,7 +120,7 @@ bool check_events_figure(const struct check *c, const struct check_rule *r, enum
 void check_events_tell(const struct check *c, const struct check_rule *r, struct buf *out)
 {
 	if (r->unit == CHECK_SHARE)
-		buf_printf(out, "%llu of %llu events", (unsigned long long)r->count,
+		buf_printf(out, "(%llu of %llu events)", (unsigned long long)r->count,
 			   (unsigned long long)r->seen);
 	else
 		buf_str(out, "events");
@@ -128,7 +128,9 @@ void check_events_tell(const struct check *c, const struct check_rule *r, struct
 
 void check_seen_tell(const struct check *c, const struct check_rule *r, struct buf *out)
 {
-	buf_printf(out, "%s%llu %s", r->kind->joint, (unsigned long long)r->seen, r->kind->what);
+	/* nothing was measured: nothing stands in front */
+	buf_printf(out, "%s%llu %s", out->len ? r->kind->joint : "", (unsigned long long)r->seen,
+		   r->kind->what);
 	if (r->cut)
 		buf_printf(out, " (%llu more at the edges of the recording)",
 			   (unsigned long long)r->cut);
@@ -327,8 +329,14 @@ static const char *const recording_names[] = {"lost",       "skipped", "damaged"
 
 static uint64_t recording_value(const struct check *c, int i)
 {
-	const uint64_t values[] = {check_lost(c, NULL), c->skipped, c->damaged, c->unfinished,
-				   c->unattached,       c->unknown, c->events};
+	uint64_t probes = c->lost_rows > c->lost_total ? c->lost_rows : c->lost_total;
+	const uint64_t values[] = {probes + c->lost_sockets,
+				   c->skipped,
+				   c->damaged,
+				   c->unfinished,
+				   c->unattached,
+				   c->unknown,
+				   c->events};
 
 	return values[i];
 }
@@ -354,9 +362,8 @@ bool check_recording_figure(const struct check *c, const struct check_rule *r,
 			    enum check_figure_id id, struct check_figure *f)
 {
 	uint64_t v = recording_value(c, r->recording);
+	bool is_open = r->is_about_loss && c->damaged;
 
-	*f = (struct check_figure){(double)v, (double)v, (double)v};
-	if (v == UINT64_MAX)
-		*f = (struct check_figure){INFINITY, INFINITY, INFINITY};
+	*f = (struct check_figure){(double)v, (double)v, is_open ? INFINITY : (double)v};
 	return true;
 }

@@ -303,6 +303,8 @@ static void put_figure(struct check_rule *r, const struct check_bound *b,
 
 static void put_bounds(struct check *c, struct check_rule *r)
 {
+	bool is_over = false;
+
 	for (unsigned int i = 0; i < r->n_bounds; i++) {
 		const struct check_bound *b = &r->bound[i];
 		struct check_figure f;
@@ -312,11 +314,15 @@ static void put_bounds(struct check *c, struct check_rule *r)
 			return;
 		v = judge_bound(b, &f);
 		worse(r, v);
+		is_over |= v == CHECK_FAIL && f.value > b->value;
 		if (r->kind->is_distribution || i == 0) {
 			buf_str(&r->measured, r->kind->is_distribution && i ? ", " : "");
 			put_figure(r, b, &f, v);
 		}
 	}
+	/* of what there is too little, nothing that is there breaks the rule */
+	if (!r->kind->is_distribution && !is_over)
+		r->n_examples = 0;
 }
 
 static void put_limits(struct check_rule *r)
@@ -352,9 +358,7 @@ void check_judge(struct check *c, struct check_rule *r)
 	r->verdict = CHECK_PASS;
 	put_bounds(c, r);
 	if (r->kind->tell) {
-		size_t before = out->len;
-
-		if (before)
+		if (out->len)
 			buf_u8(out, ' ');
 		r->kind->tell(c, r, out);
 	} else {

@@ -53,7 +53,7 @@ static void learn_recording(struct learner *l)
 		buf_str(l->out, "  - name: no events lost\n    recording: lost\n    max: 0\n");
 }
 
-static void learn_drops(struct learner *l)
+static void learn_drops(struct learner *l, const struct check_rule *r)
 {
 	uint32_t order[REASONS], n = stats_top_sorted(&l->stats->reasons, order, REASONS), kept = 0;
 	struct buf known = {0};
@@ -73,13 +73,18 @@ static void learn_drops(struct learner *l)
 			   ceil((double)g->count * l->margin) + DROPS_MORE);
 		buf_printf(&known, "%s%.*s", kept++ ? ", " : "", len, reason);
 	}
-	buf_str(l->out, "  - name: no other drops\n    events: drop && drop.reason != CONSUMED");
+	/* a recording that could not have any drops teaches nothing about them */
+	if (!r->needs_met && !n)
+		return;
+	buf_printf(l->out, "  - name: %s\n    events: %s", r->name, r->where_text);
 	if (kept) {
 		buf_str(l->out, " && !(drop.reason in {");
 		buf_put(l->out, known.p, known.len);
 		buf_str(l->out, "})");
 	}
-	buf_printf(l->out, "\n    max: 0\n");
+	buf_str(l->out, "\n    max: 0\n");
+	if (r->needs_met)
+		buf_str(l->out, "    needs: [skb:kfree_skb]\n");
 	l->out->failed |= known.failed;
 	buf_free(&known);
 }
@@ -155,7 +160,7 @@ static void see(void *ctx, const struct ev *ev, bool is_record)
 
 /* The rules of rules/learn.yaml, in their order. */
 static void (*const learners[])(struct learner *l, const struct check_rule *r) = {
-	learn_handshake, learn_rtt, learn_retransmits};
+	learn_handshake, learn_rtt, learn_retransmits, learn_drops};
 
 static void put_rules(struct learner *l)
 {
@@ -164,7 +169,6 @@ static void put_rules(struct learner *l)
 		"# See skbox-rules(5); change what is too narrow or too wide.\n"
 		"version: 1\nrules:\n");
 	learn_recording(l);
-	learn_drops(l);
 	for (unsigned int i = 0; i < l->c->n_rules; i++)
 		learners[i](l, &l->c->rule[i]);
 	learn_hops(l);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Verdicts for people, and as TAP 14. */
+/* Verdicts for people, and as TAP. */
 #include <string.h>
 
 #include "analyze/check/check.h"
@@ -126,7 +126,7 @@ static void put_diagnostics(struct buf *out, const struct check_rule *rule)
 	put_quoted(out, rule->file, strlen(rule->file));
 	buf_printf(out, "  line: %u\n", rule->line);
 	if (rule->verdict == CHECK_FAIL && rule->n_examples) {
-		buf_str(out, "  events: |-2\n");
+		buf_str(out, "  events: |\n");
 		for (unsigned int e = 0; e < rule->n_examples; e++)
 			put_example(out, "    ", &rule->example[e]);
 	}
@@ -137,7 +137,7 @@ static void put_diagnostics(struct buf *out, const struct check_rule *rule)
 
 void check_put_tap(const struct check_report *r, struct buf *out)
 {
-	buf_printf(out, "TAP version 14\n1..%u\n", r->c->n_rules);
+	buf_printf(out, "TAP version %u\n1..%u\n", r->tap_version, r->c->n_rules);
 	for (unsigned int i = 0; i < r->c->n_rules; i++) {
 		const struct check_rule *rule = &r->c->rule[i];
 		bool is_skip = rule->verdict == CHECK_UNKNOWN && r->unknown_as == CHECK_PASS;
