@@ -48,6 +48,9 @@ CRYPTO_LIBS := -lcrypto
 ANALYZE_LIBS += $(CRYPTO_LIBS)
 endif
 
+# of libskbox: what may be included by others
+PUBLIC := $(addprefix formats/,event.h schema.def schema.h error.h skbx/skbx.h skbx/skbx_file.h)
+
 objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
 FORMATS_OBJ := $(call objs,formats/*.c formats/*/*.c)
 CLI_OBJ := $(call objs,cli/*.c)
@@ -59,7 +62,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture man tests clean install test test-kernels demo demo-recording bench bench-instructions bless fuzz
+.PHONY: all skbox skbox-capture man tests clean install install-skbox install-capture install-lib test test-kernels demo demo-recording bench bench-instructions bless fuzz
 all: skbox skbox-capture man
 skbox: $(B)/skbox
 man: $(B)/man/made
@@ -168,11 +171,21 @@ bless: skbox
 	$(Q)tests/golden/golden --bless $(B)/skbox '$(NAME)' tests/golden/*.tests
 	$(Q)tests/readme --bless README.md docs/story.md
 
-install: skbox skbox-capture
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/skbox $(DESTDIR)$(PREFIX)/bin/skbox
-	install -m 755 $(B)/skbox-capture $(DESTDIR)$(PREFIX)/bin/skbox-capture
-	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
+# three parts, as they are packaged; DESTDIR is where the tree is put together, PREFIX where it will be
+install: install-skbox install-capture install-lib
+install-skbox: skbox man
+	install -D -m 755 $(B)/skbox $(DESTDIR)$(PREFIX)/bin/skbox
+	for page in $(B)/man/*.[1-7]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
+install-capture: skbox-capture man
+	install -D -m 755 $(B)/skbox-capture $(DESTDIR)$(PREFIX)/bin/skbox-capture
+	install -D -m 644 $(B)/man/skbox-capture.8 $(DESTDIR)$(PREFIX)/share/man/man8/skbox-capture.8
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,@PREFIX@,$(PREFIX),' packaging/skbox-capture@.service.in >$(DESTDIR)$(PREFIX)/lib/systemd/system/skbox-capture@.service
+install-lib: $(B)/libskbox.a
+	for file in $(PUBLIC); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/include/skbox/$$file || exit; done
+	install -D -m 644 $(B)/libskbox.a $(DESTDIR)$(PREFIX)/lib/libskbox.a
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' packaging/libskbox.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/libskbox.pc
 
 clean:
 	rm -rf build
