@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Searches what skbox anonymize wrote for everything that was in the original, in whatever form it can be got out:
+text, JSON of every shape with its base64 decoded, packet files, the decompressed blocks and the bytes between them;
+as text, as decimal and hexadecimal numbers, as bytes in both orders. And compares packets by tshark.
+
+usage: anonymize_check.py SKBOX FOLDER RECORDING...
+"""
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+import anonymize_packets  # noqa: E402
+
+skbox, folder, *recordings = sys.argv[1:]
+SHAPES = ["skbox", "retis", "retis-1.6", "retis-classic", "flowd", "firefly"]
+
+
+def verdict(name, problems):
+    if problems:
+        print("\n".join(str(p) for p in problems[:12]))
+        print(f"not ok {name}: {len(problems)}, the first: {problems[0]}"[:300])
+    else:
+        print(f"ok {name}")
+
+
+def run(*words, check=(0,), text=False):
+    done = subprocess.run([skbox, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if done.returncode not in check:
+        raise SystemExit(f"skbox {' '.join(words)}: {done.returncode}: {done.stderr.decode()}")
+    return done.stdout
+
+
+def anonymize(source, name, *options):
+    path = os.path.join(folder, name)
+    run("anonymize", "-o", path, *options, source)
+    return path
+
+
+def decoded(line):
+    """Bytes of each base64 string of a line of JSON."""
+    for word in re.findall(rb'"([A-Za-z0-9+/]{8,}={0,2})"', line):
+        if len(word) % 4 == 0:
+            try:
+                yield base64.b64decode(word, validate=True)
+            except ValueError:
+                pass
+
+
+def everything(path):
+    """(where, bytes, whether they are text)"""
+    for layout in "classic", "current":
+        yield f"print -e {layout}", run("print", "-e", "--layout", layout, path), True
+    for shape in SHAPES:
+        words = ["json", "--shape", shape, path] + {"flowd": ["--ext"], "firefly": ["--experiment", "2", "--activity", "3"]}.get(shape, [])
+        out = run(*words)
+        yield f"json {shape}", out, True
+        yield f"json {shape}, base64", b"\n".join(b"\n".join(decoded(line)) for line in out.splitlines()), False
+    yield "info", run("info", "-v", path), True
+    yield "stats", run("stats", path), True
+    pcap = os.path.join(folder, "search.pcapng")
+    run("pcap", "-o", pcap, path)
+    with open(pcap, "rb") as f:
+        yield "pcap", f.read(), False
+    with open(path, "rb") as f:
+        yield "the file", f.read(), False
+    blocks = subprocess.run(["zstd", "-dcq", path], stdout=subprocess.PIPE, check=True).stdout
+    yield "decompressed blocks", blocks, False
+
+
+def is_plain(address):
+    """Whether its bytes are seldom enough to be looked for among numbers: 10.0.0.1 is anywhere."""
+    return len(set(address)) > len(address) * 0.6 and address.count(0) < 2
+
+
+def forms(kind, address):
+    """(form, pattern) for text; (form, bytes) for bytes."""
+    words = {anonymize_packets.text(kind, address)}
+    data = []
+    if is_plain(address):
+        for order, b in ("be", address), ("le", address[::-1]):
+            words |= {b.hex(), str(int.from_bytes(b, "big"))}
+            data.append((order, b))
+    return words, data
+
+
+def search(path, addresses, names, numbers=()):
+    found = []
+    words, data = {}, []
+    for kind, values in addresses.items():
+        for address in set(values):
+            as_text, as_bytes = forms(kind, address)
+            words.update({w: f"{kind} {w}" for w in as_text})
+            data += [(b, f"{kind} {address.hex()} {order}") for order, b in as_bytes]
+    for number in numbers:
+        words.update({w: f"number {number}" for w in (str(number), f"{number:x}", f"{number:016x}")})
+        data += [(number.to_bytes(8, o), f"number {number} {o}") for o in ("little", "big")]
+    data += [(n.encode(), f"name {n}") for n in names if len(n) > 4]
+    words.update({n: f"name {n}" for n in names})
+    for where, content, is_text in everything(path):
+        for needle, what in data:
+            if needle in content and not (is_text and needle.decode("latin1") in words):
+                found.append(f"{what} in {where}")
+        if is_text:
+            tokens = set(re.findall(rb"[A-Za-z0-9_.:/@-]+", content))
+            tokens |= {part for t in tokens for part in re.split(rb"[/@=.]|(?<=[0-9a-f])\.(?=\d+$)|:(?=\d+$)", t) if part}
+            tokens |= {re.sub(rb"\.\d+$", b"", t) for t in tokens} | {re.sub(rb"^0x", b"", t) for t in tokens}
+            found += [f"{words[t.decode('latin1')]} in {where}" for t in tokens if t.decode("latin1") in words]
+    return found
+
+
+# ---- packets of every protocol ----
+
+FIELDS = """frame.len ip.version ip.hdr_len ip.len ip.id ip.flags ip.frag_offset ip.ttl ip.proto ipv6.plen ipv6.nxt ipv6.hlim tcp.srcport
+tcp.dstport tcp.seq_raw tcp.ack_raw tcp.flags tcp.hdr_len tcp.window_size_value udp.srcport udp.dstport udp.length icmp.type icmp.code
+icmpv6.type icmpv6.code sctp.srcport sctp.dstport sctp.chunk_type sctp.chunk_length sctp.verification_tag vlan.id arp.opcode vxlan.vni geneve.vni""".split()
+SUMS = "ip.checksum.status tcp.checksum.status udp.checksum.status icmp.checksum.status icmpv6.checksum.status sctp.checksum.status igmp.checksum.status".split()
+OPTIONS = ["-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "sctp.checksum:CRC-32c",
+           "-o", "tcp.analyze_sequence_numbers:FALSE", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]
+
+
+def shark(path, fields):
+    packets = os.path.join(folder, "shark.pcapng")
+    run("pcap", "-o", packets, path)
+    words = ["tshark", "-n", "-r", packets, "-T", "fields", "-E", "separator=|", *OPTIONS]
+    for field in fields:
+        words += ["-e", field]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    return [line.split("|") for line in done.stdout.decode().splitlines()]
+
+
+def compare(names, before, after, fields):
+    if len(before) != len(after) or len(before) != len(names):
+        return [f"{len(before)} packets before, {len(after)} after, {len(names)} in all"]
+    return [f"{name}: {field} was {b}, is {a}" for name, x, y in zip(names, before, after)
+            for field, b, a in zip(fields, x, y) if a != b]
+
+
+def check_packets():
+    names, frames = zip(*anonymize_packets.packets())
+    source = os.path.join(folder, "every.pcap")
+    anonymize_packets.write_pcap(source, frames)
+    key = os.path.join(folder, "key")
+    with open(key, "wb") as f:
+        f.write(b"the key of this test alone")
+    cut = anonymize(source, "cut.skbx", "--key", key)
+    whole = anonymize(source, "whole.skbx", "--key", key, "--keep", "payload")
+    verdict(f"no address of {len(names)} packets is left", search(cut, anonymize_packets.ADDRESSES, ["secret-payload-word", "secret-switch-name"]))
+    before = shark(source, ["frame.protocols"] + FIELDS + SUMS)
+    after = shark(whole, ["frame.protocols"] + FIELDS + SUMS)
+    here = [i for i, n in enumerate(names) if n != "lldp"]  # what is not IP is cut in any case
+    pick = lambda rows: [rows[i] for i in here]  # noqa: E731
+    verdict("tshark: the same protocols, lengths, flags and checksum validity with the payload",
+            compare(pick(names), pick(before), pick(after), ["frame.protocols"] + FIELDS + SUMS))
+    bad = sum("0" in [v for cell in row[-len(SUMS):] for v in cell.split(",")] for row in before)
+    verdict("some of these checksums are wrong", [] if bad >= 6 else [f"{bad} are"])
+    after = shark(cut, ["frame.protocols"] + FIELDS)
+    some = [i for i, f in enumerate(FIELDS) if not f.startswith("sctp.chunk")]  # it shows whole chunks only
+    verdict("tshark: the same lengths and flags without the payload",
+            compare(names, [[r[1 + i] for i in some] for r in before], [[r[1 + i] for i in some] for r in after], [FIELDS[i] for i in some]))
+    verdict("tshark: the same protocols up to the payload",
+            [f"{n}: {b[0]} became {a[0]}" for n, b, a in zip(names, before, after)
+             if (b[0] + ":").find(a[0] + ":") and (b[0] + ":").find(re.sub(":data$", "", a[0]) + ":")])
+    again = anonymize(source, "again.skbx", "--key", key)
+    verdict("one key, one mapping", [] if run("json", cut) == run("json", again) else ["another one"])
+    other = anonymize(source, "other.skbx")
+    verdict("no key, another mapping", [] if run("json", cut) != run("json", other) else ["the same"])
+
+
+# ---- recordings ----
+
+NAMES = {"task.comm", "dev.name", "iface.name", "nsinfo.name", "host.name", "host.boot_id", "diag.ifname", "nft.table", "nft.chain"}
+NUMBERS = {"track.head", "track.skb"}
+EVERYWHERE = re.compile(r"^(lo|swapper/.*|ksoftirqd/.*|migration/.*|rcu_.*|skbox-capture)$")
+
+
+def originals(path):
+    """Addresses, names and numbers of a recording, from its fields and from the headers of its packets."""
+    addresses, names, numbers = {"ipv4": [], "ipv6": [], "mac": []}, set(), set()
+    for line in run("json", path).splitlines():
+        for section in json.loads(line).values():
+            for field, value in section.items():
+                if field in NAMES:
+                    names.add(value)
+                elif field in NUMBERS:
+                    numbers.add(value)
+                elif field == "iface.mac":
+                    addresses["mac"].append(bytes.fromhex(value.replace(":", "")))
+                elif field == "startup.cmdline":
+                    names |= set(re.findall(r"--netns (\S+)", value)) | {w for w in value.split() if "/" in w}
+    for line in run("print", "-e", "--no-sockets", path).decode().splitlines():
+        addresses["mac"] += [bytes.fromhex(m.replace(":", "")) for m in re.findall(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", line)]
+        for word in re.findall(r"(?<![\w.:])[0-9a-f.:]{7,}(?= >| tos| who|\b)", line):
+            for candidate in word, word.rsplit(".", 1)[0]:
+                try:
+                    address = anonymize_packets.ipaddress.ip_address(candidate)
+                except ValueError:
+                    continue
+                if not (address.is_loopback or address.is_multicast or address.is_unspecified):
+                    addresses[f"ipv{address.version}"].append(address.packed)
+    addresses["mac"] = [m for m in addresses["mac"] if not m[0] & 1 and any(m)]
+    return addresses, {n for n in names if n and not EVERYWHERE.match(n)}, numbers
+
+
+def check_recording(path):
+    name = os.path.basename(path)
+    addresses, names, numbers = originals(path)
+    result = anonymize(path, "recording.skbx")
+    total = sum(len(set(v)) for v in addresses.values()) + len(names) + len(numbers)
+    images, _, _ = originals(result)
+    for kind in addresses:  # another one may have got its place
+        addresses[kind] = [a for a in set(addresses[kind]) if a not in images[kind]]
+    verdict(f"{name}: none of {total} addresses, names and numbers is left", search(result, addresses, names, numbers))
+    strip = lambda p: [len(s.split()) for s in run("print", "--format", "single-line", p).decode().splitlines()]  # noqa: E731
+    verdict(f"{name}: as many events, of as many words", [] if strip(path) == strip(result) else ["they differ"])
+    keep = anonymize(path, "recording.skbx", "--keep", "payload")
+    before, after = (shark(p, FIELDS + SUMS) for p in (path, keep))
+    verdict(f"{name}: tshark finds the same", compare(range(1, len(before) + 1), before, after, FIELDS + SUMS))
+
+
+check_packets()
+for recording in recordings:
+    check_recording(recording)
