@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,11 +125,32 @@ static bool cut_words(struct words *w, const struct filter_options *f, char *con
 	return true;
 }
 
+/* In a process of its own too, for it gives up what this one still needs. The exit code. */
+static int anonymize(const struct bundle_config *c, int from)
+{
+	char path[32], *input = path;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/dev/fd/%d", from);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		int code = anonymize_run(&c->anonymize, &input, 1, NULL);
+
+		output_unprepare();
+		_exit(code);
+	}
+	if (pid < 0)
+		terminal_error("bundle: cannot start anonymize: %s", strerror(errno));
+	close(from);
+	return pid < 0 ? EXIT_FAILED : finish(pid);
+}
+
 /* Cuts into a pipe and anonymizes what comes out of it. */
 static int make_recording(const struct bundle_config *c, char **words, uint64_t *bytes)
 {
 	int ends[2], code, cut;
-	char path[32], *input = path;
+	struct stat st;
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) < 0) {
@@ -140,10 +162,10 @@ static int make_recording(const struct bundle_config *c, char **words, uint64_t 
 		close(ends[0]);
 		return EXIT_FAILED;
 	}
-	snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
-	code = anonymize_run(&c->anonymize, &input, 1, bytes);
-	close(ends[0]);
+	code = anonymize(c, ends[0]);
 	cut = finish(pid);
+	if (stat(c->anonymize.out, &st) == 0)
+		*bytes = (uint64_t)st.st_size;
 	if (cut == EXIT_FAILED) {
 		unlink(c->anonymize.out);
 		return EXIT_FAILED;

@@ -296,7 +296,11 @@ static int run_to(struct anonymizer *x, const struct anonymize_options *o, char 
 
 	if (piped && (!terminal_allows_binary(STDOUT_FILENO, "the output") || temporary(&path) < 0))
 		return EXIT_FAILED;
-	if (source_open(&x->source, &options, inputs, n) == 0 &&
+	/* the output is read again: opening to read stays allowed */
+	if (confine_enter(&(struct confine){
+		    .inputs = inputs, .n = n, .output = piped ? path : o->out, .follow = true}) ==
+		    0 &&
+	    source_open(&x->source, &options, inputs, n) == 0 &&
 	    !source_reads(x->source, piped ? path : o->out))
 		code = write_all(x, piped ? path : o->out);
 	if (code != EXIT_FAILED) {
@@ -346,13 +350,6 @@ static int command_run(int argc, char **argv)
 		terminal_error("anonymize: -o FILE says where to");
 		return EXIT_FAILED;
 	}
-	/* the output is read again: opening to read stays allowed */
-	if (strcmp(c.options.out, "-") &&
-	    confine_enter(&(struct confine){.inputs = argv + rest,
-					    .n = (size_t)(argc - rest),
-					    .output = c.options.out,
-					    .follow = true}) < 0)
-		return EXIT_FAILED;
 	return anonymize_run(&c.options, argv + rest, (size_t)(argc - rest), NULL);
 }
 
