@@ -174,8 +174,10 @@ def packets():
     yield "later fragment", eth(0x86DD, ip6(17, words, extensions=bytes([17, 0, 0, 64, 0, 0, 0, 9]), first=44))
     yield "vxlan", eth(0x0800, ip4(17, udp(struct.pack(">II", 8 << 24, 42 << 8) + eth(0x0800, ip4(6, tcp(words))), dport=4789)))
     yield "vxlan, wrong within", eth(0x86DD, ip6(17, udp(struct.pack(">II", 8 << 24, 42 << 8) + eth(0x86DD, ip6(6, tcp(words, wrong=2))), dport=4789)))
-    geneve = bytes([1, 0]) + struct.pack(">HI", 0x6558, 42 << 8) + struct.pack(">HBB", 0x0102, 3, 1) + v4()
+    geneve = bytes([2, 0]) + struct.pack(">HI", 0x6558, 42 << 8) + struct.pack(">HBB", 0x0102, 3, 1) + v4()
     yield "geneve", eth(0x0800, ip4(17, udp(geneve + eth(0x0800, ip4(17, udp(words))), dport=6081)))
+    short = bytes([1]) + geneve[1:]  # options that are longer than they say: what is behind is an odd Ethernet header
+    yield "geneve, short", eth(0x0800, ip4(17, udp(short + eth(0x0800, ip4(17, udp(words))), dport=6081)))
     yield "gre", eth(0x0800, ip4(47, struct.pack(">HH", 0, 0x0800) + ip4(6, tcp(words))))
     yield "ipip", eth(0x0800, ip4(4, ip4(6, tcp(words))))
     yield "6in4", eth(0x0800, ip4(41, ip6(6, tcp(words))))

@@ -26,7 +26,7 @@ struct anon {
  */
 void anon_ipv4(struct anon *a, uint8_t p[4]);
 void anon_ipv6(struct anon *a, uint8_t p[16]);
-/* Group addresses of IP go with their groups, others and zero stay; both flag bits always do. */
+/* Group addresses of IP go with their groups, well-known ones and zero stay; both flag bits always do. */
 void anon_mac(struct anon *a, uint8_t p[6]);
 /* Text of an address of either family, also with a /prefix length. False: it is none. */
 bool anon_address_text(struct anon *a, const char *p, size_t len, struct buf *out);

@@ -157,16 +157,32 @@ void anon_ipv6(struct anon *a, uint8_t p[16])
 	anon_seen_add(&a->seen, ANON_IPV6, was, 16, p, 16);
 }
 
+/* Zero, broadcast, and groups of protocols of the link: bridges, Cisco's, PTP's. */
+static bool is_well_known(const uint8_t p[6])
+{
+	static const struct {
+		uint8_t bytes[6], n;
+	} known[] = {{{0}, 6},
+		     {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 6},
+		     {{0x01, 0x80, 0xc2, 0, 0}, 5},
+		     {{0x01, 0x00, 0x0c, 0xcc, 0xcc}, 5},
+		     {{0x01, 0x1b, 0x19, 0, 0, 0}, 6}};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!memcmp(p, known[i].bytes, known[i].n))
+			return true;
+	return false;
+}
+
 static void map_mac(struct anon *a, uint8_t p[6])
 {
-	static const uint8_t zero[6];
 	uint8_t flags = p[0] & 3;
 
 	if (p[0] == 0x33 && p[1] == 0x33) {
 		map_tree(a, ANON_USE_GROUP6, CLASSES(group6_classes), p + 2, 4, 0);
 	} else if (p[0] == 1 && !p[1] && p[2] == 0x5e) {
 		map_group4(a, p + 3);
-	} else if (!(p[0] & 1) && memcmp(p, zero, 6)) {
+	} else if (!is_well_known(p)) {
 		anon_key_flip(a->key, ANON_USE_MAC, p, 6, a->keep_vendor ? 24 : 0);
 		p[0] = (uint8_t)((p[0] & ~3) | flags);
 	}

@@ -197,6 +197,18 @@ static void classes(void **state)
 	assert_int_equal(sscanf(mapped("239.18.52.86"), "%u.%u.%u.%u", v, v + 1, v + 2, v + 3), 4);
 	snprintf(group, sizeof(group), "01:00:5e:%02x:%02x:%02x", v[1] & 0x7f, v[2], v[3]);
 	assert_string_equal(mapped("01:00:5e:12:34:56"), group);
+	/* whether it is of a group, and given by hand, stays */
+	for (uint32_t i = 0, x = 9; i < 500; i++) {
+		uint32_t r = next_random(&x);
+		uint8_t p[6] = {(uint8_t)r, (uint8_t)(r >> 8), (uint8_t)(r >> 16), 7, 8, 9};
+
+		anon_mac(&a, p);
+		assert_int_equal(p[0] & 3, r & 3);
+		assert_memory_not_equal(
+			p,
+			((uint8_t[6]){(uint8_t)r, (uint8_t)(r >> 8), (uint8_t)(r >> 16), 7, 8, 9}),
+			6);
+	}
 	a.keep_vendor = true;
 	assert_memory_equal(mapped("52:54:00:9b:21:5e"), "52:54:00:", 9);
 	assert_string_not_equal(mapped("52:54:00:9b:21:5e"), "52:54:00:9b:21:5e");
