@@ -300,6 +300,8 @@ int main(int argc, char **argv)
 	/* before there are threads, maps and programs that it would inherit */
 	if (!rc && c.command)
 		rc = command_prepare(&command, c.command, &set, !c.out || strcmp(c.out, "-"), &err);
+	/* a limit of the shell's (ulimit -f) is an error of write() then; the command has its own */
+	signal(SIGXFSZ, SIG_IGN);
 	if (!rc)
 		rc = record(&c, &command, signal_fd, &err);
 	if (rc < 0) {
