@@ -300,7 +300,8 @@ static int check_command(struct check *c, const struct check_config *config, int
 		n--;
 	}
 	names = command_inputs(n, words, &count);
-	if (confine_enter(&(struct confine){.inputs = names,
+	if (filter_prepare(&config->filter) < 0 ||
+	    confine_enter(&(struct confine){.inputs = names,
 					    .n = (size_t)count,
 					    .output = config->out,
 					    .paged = !config->out && config->format == 0,

@@ -196,7 +196,8 @@ static int diff_run(int argc, char **argv)
 		terminal_error("diff: --by wants fields; journeys are compared always");
 		goto out;
 	}
-	if (confine_enter(&(struct confine){.inputs = argv + rest, .n = 2, .paged = !c.json}) == 0)
+	if (filter_prepare(&c.filter) == 0 &&
+	    confine_enter(&(struct confine){.inputs = argv + rest, .n = 2, .paged = !c.json}) == 0)
 		rc = compare(&c, &o, argv + rest);
 out:
 	filter_options_free(&c.filter);

@@ -157,6 +157,18 @@ bool filter_reads_twice(const struct filter_options *o)
 	return o->journey || o->since.kind == FILTER_TIME_END || o->until.kind == FILTER_TIME_END;
 }
 
+int filter_prepare(const struct filter_options *options)
+{
+	struct filter_packet *f;
+	int rc = options->packet ? filter_packet_new(&f, options->packet) : 0;
+
+	if (rc == -ENOMEM)
+		terminal_error("out of memory");
+	if (rc == 0 && options->packet)
+		filter_packet_free(f);
+	return rc;
+}
+
 int filter_new(struct filter **result, const struct filter_options *options)
 {
 	struct filter *f = calloc(1, sizeof(*f));

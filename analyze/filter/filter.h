@@ -70,6 +70,12 @@ struct filter;
 struct source;
 struct source_options;
 
+/*
+ * Compiles -f, whose names are looked up in files, while these can be opened; what is confined (confine.h) before
+ * its filter_new() calls it before that. 0, or a negative errno with the message already on standard error.
+ */
+int filter_prepare(const struct filter_options *options);
+
 /* 0, or a negative errno with the message already on standard error (an expression that does not compile). */
 int filter_new(struct filter **f, const struct filter_options *options);
 void filter_free(struct filter *f); /* NULL is fine; after the source is closed */

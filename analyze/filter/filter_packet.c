@@ -14,8 +14,6 @@
 
 enum {
 	SNAPLEN = 262144,
-	/* link types of packet files in one run; packets of further ones do not match */
-	LINKS_MAX = 16,
 	INVENTED_BYTES = 14,
 	NEEDS_MAX = 32, /* addresses and ports of an expression that blocks are asked for */
 
@@ -34,7 +32,6 @@ enum {
 
 /* The expression compiled for one link type. */
 struct program {
-	int dlt;
 	bool valid;
 	struct bpf_program bpf;
 };
@@ -45,11 +42,23 @@ struct need {
 	uint8_t len;
 };
 
+enum { ETHERNET, RAW, SLL, SLL2, PROGRAMS };
+
+/*
+ * An expression compiled for all link types: at once, and the last one is kept, for names of hosts and
+ * services are looked up in files, which cannot be opened any more when packets are read.
+ */
+struct compiled {
+	unsigned int refs;
+	char *expression;
+	struct program of[PROGRAMS];
+};
+
+static struct compiled *last;
+
 struct filter_packet {
 	const char *expression;
-	struct program ethernet, raw;
-	struct program links[LINKS_MAX];
-	unsigned int n_links;
+	struct compiled *compiled;
 	struct need needs[NEEDS_MAX];
 	unsigned int n_needs;
 };
@@ -77,13 +86,45 @@ static void compile(struct program *prog, int dlt, const char *expression, char 
 {
 	pcap_t *dead = pcap_open_dead(dlt, SNAPLEN);
 
-	prog->dlt = dlt;
 	prog->valid =
 		dead && pcap_compile(dead, &prog->bpf, expression, 1, PCAP_NETMASK_UNKNOWN) == 0;
 	if (!prog->valid && why)
 		snprintf(why, size, "%s", dead ? pcap_geterr(dead) : "out of memory");
 	if (dead)
 		pcap_close(dead);
+}
+
+static void release(struct compiled *c)
+{
+	if (!c || --c->refs)
+		return;
+	for (int i = 0; i < PROGRAMS; i++)
+		if (c->of[i].valid)
+			pcap_freecode(&c->of[i].bpf);
+	free(c->expression);
+	free(c);
+}
+
+static struct compiled *compile_all(const char *expression, char *why, size_t size)
+{
+	struct compiled *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->refs = 1;
+	c->expression = strdup(expression);
+	if (!c->expression) {
+		free(c);
+		return NULL;
+	}
+	compile(&c->of[ETHERNET], DLT_EN10MB, expression, why, size);
+	if (!wants_link_bytes(expression))
+		compile(&c->of[RAW], DLT_RAW, expression, NULL, 0);
+	compile(&c->of[SLL], DLT_LINUX_SLL, expression, NULL, 0);
+#ifdef DLT_LINUX_SLL2
+	compile(&c->of[SLL2], DLT_LINUX_SLL2, expression, NULL, 0);
+#endif
+	return c;
 }
 
 /* ---- packets ---- */
@@ -93,29 +134,17 @@ static bool run(const struct program *prog, const uint8_t *p, uint32_t caplen, u
 	return prog->valid && bpf_filter(prog->bpf.bf_insns, p, len, caplen) != 0;
 }
 
-/* The program for a link type that packet files bring along, compiled at first sight. */
-static const struct program *program_for(struct filter_packet *f, uint16_t linktype)
+/* The program for a link type that packet files bring along. */
+static const struct program *program_for(const struct filter_packet *f, uint16_t linktype)
 {
 	static const struct program none;
-	struct program *prog;
-	int dlt;
 
 	switch (linktype) {
-	case LINK_ETHERNET: return &f->ethernet;
-	case LINK_SLL: dlt = DLT_LINUX_SLL; break;
-#ifdef DLT_LINUX_SLL2
-	case LINK_SLL2: dlt = DLT_LINUX_SLL2; break;
-#endif
+	case LINK_ETHERNET: return &f->compiled->of[ETHERNET];
+	case LINK_SLL: return &f->compiled->of[SLL];
+	case LINK_SLL2: return &f->compiled->of[SLL2];
 	default: return &none;
 	}
-	for (unsigned int i = 0; i < f->n_links; i++)
-		if (f->links[i].dlt == dlt)
-			return &f->links[i];
-	if (f->n_links == LINKS_MAX)
-		return &none;
-	prog = &f->links[f->n_links++];
-	compile(prog, dlt, f->expression, NULL, 0);
-	return prog;
 }
 
 /*
@@ -127,7 +156,7 @@ static bool match_loopback(struct filter_packet *f, const struct ev_packet *p)
 	struct retis_frame frame;
 
 	return retis_frame_of(p, &frame) &&
-	       run(&f->raw, frame.rest, frame.rest_len, frame.len - INVENTED_BYTES);
+	       run(&f->compiled->of[RAW], frame.rest, frame.rest_len, frame.len - INVENTED_BYTES);
 }
 
 static bool match_packet(struct filter_packet *f, const struct ev_packet *p)
@@ -137,13 +166,14 @@ static bool match_packet(struct filter_packet *f, const struct ev_packet *p)
 	if (EV_HAS(p, packet, protocol)) {
 		/* the length counts an Ethernet header that is not in the data */
 		len = p->len >= INVENTED_BYTES ? p->len - INVENTED_BYTES : 0;
-		return run(&f->raw, p->data.p, p->data.len, len > p->data.len ? len : p->data.len);
+		return run(&f->compiled->of[RAW], p->data.p, p->data.len,
+			   len > p->data.len ? len : p->data.len);
 	}
 	if (EV_HAS(p, packet, linktype) && (p->linktype == LINK_NULL || p->linktype == LINK_LOOP))
 		return match_loopback(f, p);
 	if (EV_HAS(p, packet, linktype))
 		return run(program_for(f, p->linktype), p->data.p, p->data.len, len);
-	return run(&f->ethernet, p->data.p, p->data.len, len);
+	return run(&f->compiled->of[ETHERNET], p->data.p, p->data.len, len);
 }
 
 /* ---- sockets: as if they were a packet of their connection, in either direction ---- */
@@ -208,10 +238,10 @@ static bool match_socket(const struct filter_packet *f, const struct ev_diag *d)
 	if (EV_HAS(d, diag, protocol) && d->protocol)
 		protocol = d->protocol;
 	len = build_packet(packet, address_len, protocol, local, remote);
-	if (run(&f->raw, packet, len, len))
+	if (run(&f->compiled->of[RAW], packet, len, len))
 		return true;
 	len = build_packet(packet, address_len, protocol, remote, local);
-	return run(&f->raw, packet, len, len);
+	return run(&f->compiled->of[RAW], packet, len, len);
 }
 
 /* ---- what blocks must have ---- */
@@ -302,12 +332,21 @@ int filter_packet_new(struct filter_packet **result, const char *expression)
 	if (!f)
 		return -ENOMEM;
 	f->expression = expression;
-	compile(&f->ethernet, DLT_EN10MB, expression, why, sizeof(why));
-	if (!wants_link_bytes(expression))
-		compile(&f->raw, DLT_RAW, expression, NULL, 0);
-	if (!f->ethernet.valid && !f->raw.valid) {
+	if (!last || strcmp(last->expression, expression) != 0) {
+		release(last);
+		last = compile_all(expression, why, sizeof(why));
+	}
+	if (!last) {
+		free(f);
+		return -ENOMEM;
+	}
+	f->compiled = last;
+	last->refs++;
+	if (!last->of[ETHERNET].valid && !last->of[RAW].valid) {
 		terminal_error("-f '%s': %s", expression, why);
 		filter_packet_free(f);
+		release(last); /* it would not say why the next time */
+		last = NULL;
 		return -EINVAL;
 	}
 	find_needs(f);
@@ -319,13 +358,7 @@ void filter_packet_free(struct filter_packet *f)
 {
 	if (!f)
 		return;
-	if (f->ethernet.valid)
-		pcap_freecode(&f->ethernet.bpf);
-	if (f->raw.valid)
-		pcap_freecode(&f->raw.bpf);
-	for (unsigned int i = 0; i < f->n_links; i++)
-		if (f->links[i].valid)
-			pcap_freecode(&f->links[i].bpf);
+	release(f->compiled);
 	free(f);
 }
 
