@@ -12,7 +12,7 @@
 #include "analyze/sort/journey_loss.h"
 #include "analyze/source/source.h"
 
-/* Reading is one thread's work: with more than this many to render, they wait for it. */
+/* Writing is one thread's work at a time: with more than this many, they wait for it. */
 enum { THREADS_DEFAULT_MAX = 4 };
 
 struct print_config {
@@ -74,7 +74,7 @@ static bool use_pool(struct printer *p, bool sorted)
 			render_pool_drain(p->pool);
 		return false;
 	}
-	if (!p->pool && !(p->pool = render_pool_new(&p->render, p->threads)))
+	if (!p->pool && !(p->pool = render_pool_new(&p->render, p->source, p->filter, p->threads)))
 		p->threads = 1;
 	return p->pool != NULL;
 }
@@ -95,7 +95,7 @@ static bool print_batch(struct printer *p, const struct ev_batch *batch)
 		p->losses_known = journey_losses_read(&p->losses, p->inputs, p->n_inputs);
 	p->begun |= sorted;
 	if (use_pool(p, sorted))
-		return render_pool_add(p->pool, p->source, p->filter) && !filter_done(p->filter);
+		return render_pool_add(p->pool) && !filter_done(p->filter);
 	while (more && !filter_done(p->filter) && ev_next(&w, &ev)) {
 		p->begins |= source_series(&ev);
 		if (sorted && !p->losses_known)
@@ -177,7 +177,8 @@ static int print_run(int argc, char **argv)
 		p.threads = 1; /* marks depend on what came before; who looks on is slower */
 	do
 		rc = source_next(p.source, &batch);
-	while (rc > 0 && print_batch(&p, batch));
+	while (rc > 0 &&
+	       (rc == SOURCE_PACKED ? render_pool_add_packed(p.pool) : print_batch(&p, batch)));
 	render_pool_free(p.pool);
 	if (render_close(&p.render) < 0)
 		rc = -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "analyze/render_pool.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,13 @@
 enum { SPARE_JOBS = 2, JOBS_MAX = PARALLEL_THREADS_MAX + SPARE_JOBS };
 
 struct job {
-	struct ev_batch *batch; /* owned */
-	uint8_t *shown;         /* a byte an event; owned */
+	struct ev_batch *batch;     /* owned */
+	struct skbx_packed *packed; /* owned */
+	bool is_packed;             /* the batch is still to be decoded */
+	int error;                  /* of that; what is wrong is in `what` */
+	struct skbox_error what;
+	uint64_t unknown; /* columns that were left out */
+	uint8_t *shown;   /* a byte an event; owned */
 	uint32_t room;
 	bool all;          /* all events pass: shown does not matter */
 	struct text clock; /* as it is before the first event */
@@ -23,20 +29,43 @@ struct job {
 
 struct render_pool {
 	struct render *render;
+	struct source *source;
+	struct filter *filter;
 	struct parallel *parallel;
 	unsigned int n;
 	struct text text[PARALLEL_THREADS_MAX]; /* of each thread */
+	struct skbx_unpacker *unpacker[PARALLEL_THREADS_MAX];
 	struct job jobs[JOBS_MAX];
 };
+
+/* Whether this thread puts out a result: what it says waits for nobody. */
+static __thread bool is_putting;
+
+/* Decodes the batch of a job. False: there is none. */
+static bool unpack(struct render_pool *p, unsigned int thread, struct job *job)
+{
+	struct skbx_unpacker **u = &p->unpacker[thread];
+
+	if (!*u)
+		*u = skbx_unpacker_new();
+	job->error =
+		*u ? skbx_unpack(*u, job->packed, job->batch, &job->unknown, &job->what) : -ENOMEM;
+	/* the output tells that there is no memory, as it does for the text */
+	job->out.failed |= job->error == -ENOMEM;
+	return !job->error;
+}
 
 static void run(void *ctx, unsigned int thread, void *job_at)
 {
 	struct render_pool *p = ctx;
 	struct text *text = &p->text[thread];
 	struct job *job = job_at;
-	struct ev_walk w = ev_walk(job->batch);
+	struct ev_walk w;
 	struct ev ev = {0};
 
+	if (job->is_packed && !unpack(p, thread, job))
+		return;
+	w = ev_walk(job->batch);
 	text_set_clock(text, &job->clock);
 	while (ev_next(&w, &ev)) {
 		if (!job->all && !job->shown[ev.index])
@@ -50,37 +79,61 @@ static bool put(void *ctx, void *job_at)
 {
 	struct render_pool *p = ctx;
 	struct job *job = job_at;
+	bool more;
 
-	return terminal_put(&p->render->out, &job->out);
+	is_putting = true;
+	if (job->unknown)
+		source_counters(p->source)->unknown += job->unknown;
+	if (job->error && job->error != -ENOMEM)
+		source_packed_damage(p->source, job->packed, &job->what);
+	more = terminal_put(&p->render->out, &job->out);
+	job->unknown = 0;
+	job->error = 0;
+	is_putting = false;
+	return more;
 }
 
-static void before_error(void *ctx)
+static void drain(void *ctx)
 {
-	render_pool_drain(ctx);
+	if (!is_putting)
+		render_pool_drain(ctx);
 }
 
-struct render_pool *render_pool_new(struct render *r, unsigned int threads)
+/* What a job needs. False: out of memory. */
+static bool make_job(struct job *job)
+{
+	job->batch = ev_batch_new();
+	job->packed = skbx_packed_new();
+	return job->batch && job->packed;
+}
+
+struct render_pool *render_pool_new(struct render *r, struct source *s, struct filter *f,
+				    unsigned int threads)
 {
 	static const struct parallel_ops ops = {run, put};
 	struct render_pool *p = calloc(1, sizeof(*p));
+	bool made = true;
 
 	if (!p)
 		return NULL;
 	p->render = r;
+	p->source = s;
+	p->filter = f;
 	if (threads > PARALLEL_THREADS_MAX)
 		threads = PARALLEL_THREADS_MAX;
 	for (unsigned int i = 0; i < threads; i++)
 		text_init(&p->text[i], &r->text.o);
-	for (; p->n < threads + SPARE_JOBS; p->n++)
-		if (!(p->jobs[p->n].batch = ev_batch_new()))
-			break;
-	if (p->n == threads + SPARE_JOBS)
+	while (p->n < threads + SPARE_JOBS && made)
+		made = make_job(&p->jobs[p->n++]);
+	if (made)
 		p->parallel = parallel_new(&ops, p, threads, p->jobs, sizeof(p->jobs[0]), p->n);
 	if (!p->parallel) {
 		render_pool_free(p);
 		return NULL;
 	}
-	terminal_before_error(before_error, p);
+	terminal_before_error(drain, p);
+	if (filter_passes_all(f))
+		source_keep_packed(s, drain, p);
 	return p;
 }
 
@@ -90,16 +143,20 @@ void render_pool_free(struct render_pool *p)
 		return;
 	if (p->parallel) {
 		terminal_before_error(NULL, NULL);
+		source_keep_packed(p->source, NULL, NULL);
 		render_pool_drain(p);
 		parallel_free(p->parallel);
 	}
 	for (unsigned int i = 0; i < p->n; i++) {
 		ev_batch_free(p->jobs[i].batch);
+		skbx_packed_free(p->jobs[i].packed);
 		free(p->jobs[i].shown);
 		buf_free(&p->jobs[i].out);
 	}
-	for (unsigned int i = 0; i < PARALLEL_THREADS_MAX; i++)
+	for (unsigned int i = 0; i < PARALLEL_THREADS_MAX; i++) {
 		text_fini(&p->text[i]);
+		skbx_unpacker_free(p->unpacker[i]);
+	}
 	free(p);
 }
 
@@ -143,20 +200,34 @@ static void pass_clock(struct text *text, const struct ev_batch *batch)
 		text_skip(text, &ev);
 }
 
-bool render_pool_add(struct render_pool *p, struct source *s, struct filter *f)
+bool render_pool_add(struct render_pool *p)
 {
 	struct job *job = parallel_next(p->parallel);
 
 	if (!job)
 		return false;
-	job->batch = source_take(s, job->batch);
-	if (!choose(job, f)) {
+	job->is_packed = false;
+	job->batch = source_take(p->source, job->batch);
+	if (!choose(job, p->filter)) {
 		/* the output tells it, as it does when the text finds no memory */
 		job->all = true;
 		job->out.failed = true;
 	}
 	job->clock = p->render->text;
 	pass_clock(&p->render->text, job->batch);
+	parallel_add(p->parallel);
+	return true;
+}
+
+bool render_pool_add_packed(struct render_pool *p)
+{
+	struct job *job = parallel_next(p->parallel);
+
+	if (!job)
+		return false;
+	job->is_packed = job->all = true;
+	job->packed = source_take_packed(p->source, job->packed);
+	job->clock = p->render->text; /* no row in it changes that */
 	parallel_add(p->parallel);
 	return true;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "analyze/source/source.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "analyze/source/input.h"
 #include "analyze/source/source_follow.h"
+#include "analyze/source/source_split.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "formats/pcap/pcap_read.h"
@@ -19,8 +19,6 @@
 enum {
 	/* Places of damage that are told for an input; the rest is only counted. */
 	TOLD_MAX = 20,
-	/* Rotated files of one set at most: a chain of names must end. */
-	SPLIT_MAX = 1000000,
 	/* Looked at for a whole line before the format is called unknown. */
 	RECOGNIZE_BYTES = 64 * 1024,
 };
@@ -44,6 +42,9 @@ struct source {
 	uint64_t told, bytes_before;
 	struct source_input *list; /* status.n_inputs */
 	struct ev_batch *batch;
+	struct skbx_packed *packed;
+	void (*settle)(void *ctx); /* NULL: blocks are decoded here */
+	void *settle_ctx;
 	struct terminal_progress progress;
 };
 
@@ -52,7 +53,14 @@ struct source_input *source_current(struct source *s)
 	return &s->list[s->status.n_inputs - 1];
 }
 
-void source_damage(struct source *s, const struct skbox_error *what)
+void source_settle(struct source *s)
+{
+	if (s->settle)
+		s->settle(s->settle_ctx);
+}
+
+/* Of the current input, by whichever thread found it while no other does. */
+static void tell_damage(struct source *s, const struct skbox_error *what)
 {
 	s->status.damaged++;
 	source_current(s)->damaged++;
@@ -64,6 +72,42 @@ void source_damage(struct source *s, const struct skbox_error *what)
 		terminal_report(input_name(s->in), what, s->format->unit);
 	else if (s->told == TOLD_MAX + 1)
 		terminal_error("%s: more is damaged, only counted from here on", input_name(s->in));
+}
+
+void source_damage(struct source *s, const struct skbox_error *what)
+{
+	source_settle(s);
+	tell_damage(s, what);
+}
+
+void source_packed_damage(struct source *s, const struct skbx_packed *block,
+			  const struct skbox_error *what)
+{
+	/* counted when it was read; the reader adds its own at the end of the input */
+	s->status.blocks--;
+	tell_damage(s, what);
+}
+
+void source_keep_packed(struct source *s, void (*settle)(void *ctx), void *ctx)
+{
+	source_settle(s);
+	if (settle && !s->packed)
+		s->packed = skbx_packed_new();
+	s->settle = s->packed ? settle : NULL;
+	s->settle_ctx = ctx;
+}
+
+struct skbx_packed *source_packed(struct source *s)
+{
+	return s->settle ? s->packed : NULL;
+}
+
+struct skbx_packed *source_take_packed(struct source *s, struct skbx_packed *other)
+{
+	struct skbx_packed *taken = s->packed;
+
+	s->packed = other;
+	return taken;
 }
 
 const struct source_input *source_inputs(const struct source *s)
@@ -86,69 +130,9 @@ const struct source_status *source_status(const struct source *s)
 	return &s->status;
 }
 
-/*
- * The lowest number N, not below `from`, of which there is a file "BASEN", where base ends with a dot:
- * of a set whose oldest files were removed. False: none.
- */
-static bool split_lowest(const char *base, uint32_t from, uint32_t *id)
-{
-	const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
-	char *path = slash ? strndup(base, (size_t)(slash - base) + 1) : strdup(".");
-	DIR *dir = path ? opendir(path) : NULL;
-	const struct dirent *e;
-	uint64_t lowest = UINT64_MAX, v;
-
-	while (dir && (e = readdir(dir)))
-		if (strncmp(e->d_name, name, strlen(name)) == 0 &&
-		    options_number(e->d_name + strlen(name), &v) && v >= from && v < lowest &&
-		    v < SPLIT_MAX)
-			lowest = v;
-	if (dir)
-		closedir(dir);
-	free(path);
-	*id = (uint32_t)lowest;
-	return lowest != UINT64_MAX;
-}
-
-/* "retis.data.3.." is a set: its base "retis.data." and 3; "retis.data..": from the lowest on. */
-static bool split_parse(const char *path, char **base, uint32_t *id)
-{
-	size_t len = strlen(path), end = len - 2, begin;
-	uint64_t v = 0;
-
-	if (len < 3 || strcmp(path + end, "..") != 0)
-		return false;
-	if (path[end - 1] < '0' || path[end - 1] > '9') {
-		*base = path[end - 1] == '/' ? NULL : strndup(path, end + 1);
-		if (*base && split_lowest(*base, 0, id))
-			return true;
-		free(*base);
-		*base = NULL;
-		return false;
-	}
-	for (begin = end; begin && path[begin - 1] >= '0' && path[begin - 1] <= '9'; begin--)
-		;
-	if (begin == end || !begin || path[begin - 1] != '.' || end - begin > 7)
-		return false;
-	for (size_t i = begin; i < end; i++)
-		v = v * 10 + (uint64_t)(path[i] - '0');
-	*base = strndup(path, begin);
-	*id = (uint32_t)v;
-	return *base != NULL;
-}
-
-/* The set of which FILE.N is. */
-static bool split_of(const char *path, char **base, uint32_t *id)
-{
-	char *dots = NULL;
-	bool found = asprintf(&dots, "%s..", path) > 0 && split_parse(dots, base, id);
-
-	free(dots);
-	return found;
-}
-
 static void close_input(struct source *s)
 {
+	source_settle(s);
 	if (s->in)
 		s->bytes_before += input_raw_bytes(s->in);
 	if (s->format)
@@ -264,7 +248,7 @@ static void wait_split(struct source *s)
 			return;
 		there = access(path, F_OK) == 0;
 		free(path);
-		if (!there && split_lowest(s->split_base, s->split_next, &lowest) &&
+		if (!there && source_split_lowest(s->split_base, s->split_next, &lowest) &&
 		    lowest > s->split_next) {
 			terminal_error("note: %s%u was removed before it was read; going on with "
 				       "%s%u",
@@ -289,7 +273,7 @@ static int open_split(struct source *s)
 		terminal_error(
 			"%s%u: does not say that it is part of a set; its followers are left out",
 			s->split_base, s->split_next - 1);
-	else if (s->split_next < SPLIT_MAX &&
+	else if (s->split_next < SOURCE_SPLIT_MAX &&
 		 asprintf(&path, "%s%u", s->split_base, s->split_next) > 0) {
 		if (access(path, F_OK) == 0) {
 			s->split_next++;
@@ -321,11 +305,12 @@ static int open_next(struct source *s)
 	word = s->n ? s->inputs[s->next] : "-";
 	s->next++;
 	if (s->follow && access(word, F_OK) == 0 &&
-	    split_of(word, &s->split_base, &s->split_next)) {
+	    source_split_of(word, &s->split_base, &s->split_next)) {
 		s->split_next++;
 		s->split_checked = true;
 		rc = open_input(s, word);
-	} else if (access(word, F_OK) != 0 && split_parse(word, &s->split_base, &s->split_next)) {
+	} else if (access(word, F_OK) != 0 &&
+		   source_split_parse(word, &s->split_base, &s->split_next)) {
 		char *path = NULL;
 
 		s->split_checked = false;
@@ -349,7 +334,7 @@ static int check_inputs(const struct source *s)
 
 		if (strcmp(word, "-") == 0 || access(word, R_OK) == 0)
 			continue;
-		if (errno == ENOENT && split_parse(word, &base, &id)) {
+		if (errno == ENOENT && source_split_parse(word, &base, &id)) {
 			free(base);
 			continue;
 		}
@@ -399,9 +384,9 @@ static bool in_split(const char *word, const struct stat *file)
 	bool found = false, there = true;
 	uint32_t id;
 
-	if (!split_parse(word, &base, &id))
+	if (!source_split_parse(word, &base, &id))
 		return false;
-	for (; there && !found && id < SPLIT_MAX; id++) {
+	for (; there && !found && id < SOURCE_SPLIT_MAX; id++) {
 		if (asprintf(&path, "%s%u", base, id) < 0)
 			break;
 		there = access(path, F_OK) == 0;
@@ -428,31 +413,6 @@ bool source_reads(const struct source *s, const char *path)
 	return found;
 }
 
-/* "F.N..": its files from N on. */
-static bool keep_split(const char *word)
-{
-	size_t len = strlen(word);
-	bool kept = true, there = true;
-	char *base, *path;
-	uint32_t id;
-
-	/* which is the first of "F.." is asked of the folder each time */
-	if (len > 2 && (word[len - 3] < '0' || word[len - 3] > '9'))
-		return false;
-	if (!split_parse(word, &base, &id))
-		return true;
-	for (; kept && there && id < SPLIT_MAX; id++) {
-		kept = asprintf(&path, "%s%u", base, id) >= 0;
-		if (!kept)
-			break;
-		there = access(path, F_OK) == 0;
-		kept = !there || input_keep(path) == 0;
-		free(path);
-	}
-	free(base);
-	return kept;
-}
-
 bool source_keep(char *const *inputs, size_t n)
 {
 	struct stat st;
@@ -461,7 +421,7 @@ bool source_keep(char *const *inputs, size_t n)
 		if (strcmp(inputs[i], "-") == 0)
 			continue;
 		if (stat(inputs[i], &st) != 0) {
-			if (errno == ENOENT && !keep_split(inputs[i]))
+			if (errno == ENOENT && !source_split_keep(inputs[i]))
 				return false;
 			continue; /* opening it tells */
 		}
@@ -555,6 +515,11 @@ int source_next(struct source *s, struct ev_batch **batch)
 			return rc;
 		}
 		s->status.bytes = s->bytes_before + input_raw_bytes(s->in);
+		if (rc == SOURCE_PACKED) {
+			s->status.events += skbx_packed_events(s->packed);
+			terminal_progress_update(&s->progress, s->status.bytes, s->status.events);
+			return rc;
+		}
 		if (s->batch->n) {
 			check_split(s);
 			check_rotated(s);
@@ -611,6 +576,7 @@ void source_close(struct source *s)
 	terminal_progress_end(&s->progress);
 	close_input(s);
 	ev_batch_free(s->batch);
+	skbx_packed_free(s->packed);
 	source_follow_free(s->follow);
 	free(s->list);
 	free(s->split_base);

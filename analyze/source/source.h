@@ -14,6 +14,7 @@
 #include "formats/error.h"
 #include "formats/event.h"
 #include "formats/skbx/skbx.h"
+#include "formats/skbx/skbx_packed.h"
 
 /* Whether progress is shown on standard error, where that is a terminal and reading takes long. */
 enum source_progress {
@@ -85,6 +86,20 @@ int source_open(struct source **s, const struct source_options *options, char *c
  */
 int source_next(struct source *s, struct ev_batch **batch);
 
+/*
+ * Blocks of event files that hold packets and sockets alone may stay packed from now on, where the
+ * input is not sorted: source_next() is then SOURCE_PACKED, without a batch and without options.batch, and
+ * source_take_packed() has the block. Before the source tells of damage, and before it leaves an input, it
+ * calls settle: when that returns, what was taken is decoded. NULL: no longer.
+ */
+enum { SOURCE_PACKED = 2 };
+void source_keep_packed(struct source *s, void (*settle)(void *ctx), void *ctx);
+/* That block, now the caller's; the source fills `other` next, which becomes its own. */
+struct skbx_packed *source_take_packed(struct source *s, struct skbx_packed *other);
+/* A block that turned out damaged: told and counted, in any thread, before settle returns. */
+void source_packed_damage(struct source *s, const struct skbx_packed *block,
+			  const struct skbox_error *what);
+
 /* The batch given out last, now the caller's; the source fills `other` next, which becomes its own. */
 struct ev_batch *source_take(struct source *s, struct ev_batch *other);
 
@@ -122,7 +137,10 @@ struct input;
 struct source_format {
 	/* self is freed by close(). 0, or a negative errno with err filled. */
 	int (*open)(struct source *s, struct input *in, void **self, struct skbox_error *err);
-	/* Appends events to the batch, which is empty: 1 (also with none); 0 at the end; negative errno. */
+	/*
+	 * Appends events to the batch, which is empty: 1 (also with none); SOURCE_PACKED: source_packed() has
+	 * a block instead; 0 at the end; negative errno.
+	 */
 	int (*next)(void *self, struct ev_batch *batch, struct skbox_error *err);
 	void (*close)(void *self);
 	/* Whether the input says that nothing follows; NULL: it cannot. */
@@ -132,6 +150,11 @@ struct source_format {
 };
 
 extern const struct source_format source_skbx, source_retis, source_pcap;
+
+/* To be filled with the next block, if it may stay packed; NULL: decode it. */
+struct skbx_packed *source_packed(struct source *s);
+/* Until all that was taken is decoded: before what those who decode may change is used. */
+void source_settle(struct source *s);
 
 /* Tells a damaged place of the current input and counts it. */
 void source_damage(struct source *s, const struct skbox_error *what);

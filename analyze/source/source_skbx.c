@@ -63,7 +63,8 @@ static int skbx_next(void *self, struct ev_batch *batch, struct skbox_error *err
 	struct skbx_source *x = self;
 	struct source_status *st = source_counters(x->s);
 	const struct ev_rows *startups = &batch->sec[EV_startup];
-	int rc = x->reader ? skbx_read(x->reader, batch, err) : 0;
+	struct skbx_packed *packed = st->sorted ? NULL : source_packed(x->s);
+	int rc = x->reader ? skbx_read_packed(x->reader, batch, packed, err) : 0;
 
 	if (x->reader) {
 		struct source_input *current = source_current(x->s);
@@ -71,6 +72,8 @@ static int skbx_next(void *self, struct ev_batch *batch, struct skbox_error *err
 		memcpy(current->id, skbx_read_status(x->reader)->id, sizeof(current->id));
 		current->rows = skbx_read_status(x->reader)->events;
 	}
+	if (rc == SKBX_PACKED)
+		return SOURCE_PACKED;
 	if (rc > 0) {
 		for (uint32_t i = 0; i < startups->n; i++)
 			st->sorted |= ((const struct ev_startup *)startups->p)[i].sorted;
@@ -78,6 +81,7 @@ static int skbx_next(void *self, struct ev_batch *batch, struct skbox_error *err
 		const struct skbx_status *end = skbx_read_status(x->reader);
 
 		x->told_end = true;
+		source_settle(x->s); /* damage that is found there counts, too */
 		st->unknown += end->unknown;
 		st->blocks += end->blocks + end->blocks_skipped;
 		st->skipped += end->blocks_skipped;

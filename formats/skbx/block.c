@@ -12,6 +12,7 @@ struct block_dict *block_dict_new(void)
 
 	if (!d)
 		return NULL;
+	d->refs = 1;
 	d->strings = ev_batch_new();
 	d->cap_masks =
 		2 * EV_SECTIONS; /* from the start: shapes without a section point there too */
@@ -25,12 +26,23 @@ struct block_dict *block_dict_new(void)
 
 void block_dict_free(struct block_dict *d)
 {
-	if (!d)
+	if (!d || __atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	ev_batch_free(d->strings);
 	free(d->shapes);
 	free(d->masks);
 	free(d);
+}
+
+struct block_dict *block_dict_share(struct block_dict *d)
+{
+	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
+	return d;
+}
+
+bool block_dict_is_shared(const struct block_dict *d)
+{
+	return __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE) > 1;
 }
 
 void block_dict_clear(struct block_dict *d)

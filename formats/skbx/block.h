@@ -56,10 +56,14 @@ struct block_dict {
 	uint8_t packet[PACKETS_HEAD];   /* how packets usually begin */
 	uint32_t packet_len;
 	uint32_t packet_used; /* of a dictionary that learns: so far packets were alike */
+	uint32_t refs;        /* who holds it, in any thread */
 };
 
-struct block_dict *block_dict_new(void); /* NULL: out of memory */
-void block_dict_free(struct block_dict *d);
+struct block_dict *block_dict_new(void);    /* NULL: out of memory */
+void block_dict_free(struct block_dict *d); /* one reference; NULL is fine */
+/* One more reference. Nobody may change it while block_dict_is_shared(). */
+struct block_dict *block_dict_share(struct block_dict *d);
+bool block_dict_is_shared(const struct block_dict *d);
 void block_dict_clear(struct block_dict *d);
 
 /* The dictionary as the content of a key block, and back. 0, -EPROTO, -ENOMEM. */

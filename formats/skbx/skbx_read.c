@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <zstd.h>
 
 #include "formats/skbx/skbx_frame.h"
 #include "formats/skbx/skbx_index.h"
 #include "formats/skbx/skbx_inventory.h"
+#include "formats/skbx/skbx_packed.h"
 #include "formats/skbx/skbx_window.h"
 
 struct skbx_reader {
@@ -24,12 +24,11 @@ struct skbx_reader {
 	bool tail_is_table;  /* the file ends as a finished one does */
 	uint64_t frames_crc; /* of the seek table entries that the frames so far should have */
 	uint32_t n_frames;
-	ZSTD_DCtx *zstd;
-	struct block_coder *coder;
+	struct skbx_unpacker *unpacker;
+	struct skbx_packed *packed; /* of the call; NULL: all is decoded */
 	struct block_dict *key;
 	uint32_t key_seq;
 	uint64_t searched; /* where the data of a bad block ends that is searched for others */
-	struct buf raw;
 	struct frame_block block;
 };
 
@@ -139,10 +138,9 @@ int skbx_reader_open(struct skbx_reader **result, const struct skbx_input *in,
 		r->o = *options;
 	if (!r->o.sections)
 		r->o.sections = ~UINT64_C(0);
-	r->zstd = ZSTD_createDCtx();
-	r->coder = block_coder_new();
+	r->unpacker = skbx_unpacker_new();
 	r->key = block_dict_new();
-	if (!r->zstd || !r->coder || !r->key)
+	if (!r->unpacker || !r->key)
 		ret = error_set(err, -ENOMEM, 0, "out of memory");
 	else
 		ret = read_header(r, err);
@@ -157,10 +155,8 @@ void skbx_reader_free(struct skbx_reader *r)
 {
 	if (!r)
 		return;
-	ZSTD_freeDCtx(r->zstd);
-	block_coder_free(r->coder);
+	skbx_unpacker_free(r->unpacker);
 	block_dict_free(r->key);
-	buf_free(&r->raw);
 	skbx_window_free(&r->w);
 	free(r);
 }
@@ -225,61 +221,44 @@ static int resync(struct skbx_reader *r)
 
 /* ---- one block ---- */
 
-/* The data of r->block, decompressed into r->raw. -EPROTO: damaged, and told. */
-static int unpack(struct skbx_reader *r, const uint8_t *data, struct skbox_error *err)
+/* A key from its block; the one before stays as it is for those who still decode with it. */
+static int take_key(struct skbx_reader *r, const uint8_t *raw, struct skbox_error *err)
 {
-	const struct skbx_summary *s = &r->block.sum;
-	size_t n;
+	int ret;
 
-	if (frame_crc(data, s->bytes) != r->block.data_crc)
-		return error_set(err, -EPROTO, 0, "block %u: data has a wrong checksum", s->seq);
-	buf_clear(&r->raw);
-	if (!buf_room(&r->raw, s->raw_bytes + 1))
-		return error_set(err, -ENOMEM, 0, "out of memory");
-	n = ZSTD_decompressDCtx(r->zstd, r->raw.p, s->raw_bytes, data, s->bytes);
-	if (ZSTD_isError(n) || n != s->raw_bytes)
-		return error_set(err, -EPROTO, 0, "block %u: %s", s->seq,
-				 ZSTD_isError(n) ? ZSTD_getErrorName(n) : "data is too short");
-	r->raw.len = n;
-	return 0;
+	if (r->key_seq == r->block.key)
+		return 0; /* the second copy */
+	r->key_seq = 0;
+	if (block_dict_is_shared(r->key)) {
+		struct block_dict *key = block_dict_new();
+
+		if (!key)
+			return error_set(err, -ENOMEM, 0, "out of memory");
+		block_dict_free(r->key);
+		r->key = key;
+	}
+	ret = block_dict_get(r->key, raw, r->block.sum.raw_bytes, err);
+	if (!ret)
+		r->key_seq = r->block.key;
+	return ret;
 }
 
-/* The content of the block in r->raw: 1 when the batch has events, 0 when there is nothing to return. */
-static int take(struct skbx_reader *r, struct ev_batch *batch, struct skbox_error *err)
+/* The decompressed content of a block that is not of events: 1 when the batch has some all the same. */
+static int take(struct skbx_reader *r, const uint8_t *raw, struct ev_batch *batch,
+		struct skbox_error *err)
 {
 	const struct skbx_summary *s = &r->block.sum;
-	const struct block_dict *key = r->block.key ? r->key : NULL;
 	struct skbx_index index = {0};
 	struct cursor c;
 	int ret;
 
 	switch (s->type) {
-	case SKBX_EVENTS:
-		if (key && r->block.key != r->key_seq)
-			return error_set(err, -EPROTO, 0, "block %u: its key block is damaged",
-					 s->seq);
-		ret = block_decode(r->coder, batch, r->raw.p, r->raw.len, key, s->first_ns,
-				   r->o.sections, &r->status.unknown, err);
-		if (!ret && batch->n != s->events)
-			ret = error_set(err, -EPROTO, 0,
-					"block %u: %u events where %llu are promised", s->seq,
-					batch->n, (unsigned long long)s->events);
-		if (!ret)
-			r->startup_seen |= batch->sec[EV_startup].n > 0;
-		return ret ? ret : 1;
-	case SKBX_KEY:
-		if (r->key_seq == r->block.key)
-			return 0; /* the second copy */
-		r->key_seq = 0;
-		ret = block_dict_get(r->key, r->raw.p, r->raw.len, err);
-		if (!ret)
-			r->key_seq = r->block.key;
-		return ret;
+	case SKBX_KEY: return take_key(r, raw, err);
 	case SKBX_INVENTORY:
 	case SKBX_TRAILER:
-		c = cursor_init(r->raw.p, r->raw.len);
-		ret = skbx_inventory_get(&c, r->coder, batch, r->o.sections, &r->status.unknown,
-					 err);
+		c = cursor_init(raw, s->raw_bytes);
+		ret = skbx_inventory_get(&c, skbx_unpacker_coder(r->unpacker), batch, r->o.sections,
+					 &r->status.unknown, err);
 		if (ret)
 			return ret;
 		/* only where the first rows were lost: else they are known already */
@@ -289,11 +268,51 @@ static int take(struct skbx_reader *r, struct ev_batch *batch, struct skbox_erro
 		}
 		return 0;
 	case SKBX_INDEX:
-		ret = skbx_index_get(&index, r->raw.p, r->raw.len, err);
+		ret = skbx_index_get(&index, raw, s->raw_bytes, err);
 		skbx_index_free(&index);
 		return ret;
 	default: r->status.unknown++; return 0;
 	}
+}
+
+/* A block of events. */
+static int take_events(struct skbx_reader *r, const struct skbx_data *d, const uint8_t *raw,
+		       struct ev_batch *batch, struct skbox_error *err)
+{
+	int ret = skbx_unpack_events(r->unpacker, d, raw, batch, &r->status.unknown, err);
+
+	if (ret)
+		return ret;
+	r->startup_seen |= batch->sec[EV_startup].n > 0;
+	return 1;
+}
+
+/*
+ * The block whose data stands at p. *whole: its checksum is right. 1: the batch has events; SKBX_PACKED;
+ * 0: there is nothing to return.
+ */
+static int take_block(struct skbx_reader *r, const uint8_t *p, struct ev_batch *batch, bool *whole,
+		      struct skbox_error *err)
+{
+	const struct skbx_summary *s = &r->block.sum;
+	const struct skbx_data d = {s, p, r->block.key ? r->key : NULL, r->o.sections};
+	const uint8_t *raw;
+	int ret;
+
+	*whole = frame_crc(p, s->bytes) == r->block.data_crc;
+	if (!*whole)
+		return error_set(err, -EPROTO, 0, "block %u: data has a wrong checksum", s->seq);
+	if (s->type == SKBX_EVENTS && d.key && r->block.key != r->key_seq)
+		return error_set(err, -EPROTO, 0, "block %u: its key block is damaged", s->seq);
+	if (s->type == SKBX_EVENTS && r->packed && r->startup_seen && skbx_is_plain(s)) {
+		ret = skbx_pack(r->packed, &d, r->w.at, r->block.key ? r->key : NULL);
+		return ret ? error_set(err, ret, 0, "out of memory") : SKBX_PACKED;
+	}
+	ret = skbx_unpack_data(r->unpacker, &d, &raw, err);
+	if (ret)
+		return ret;
+	return s->type == SKBX_EVENTS ? take_events(r, &d, raw, batch, err)
+				      : take(r, raw, batch, err);
 }
 
 /* Whether a seek table of that many bytes may stand at the current place. */
@@ -423,18 +442,19 @@ static bool holds_file_header(const struct skbx_reader *r, size_t n)
 }
 
 /*
- * From a bad block on. Its header is good, so that its data most likely is as long as it says. Where
- * nothing known stands behind it, bytes are missing, and other blocks may stand within: these are
- * searched for. Not within a bad block that was found so: each byte is looked at twice at most.
+ * From a bad block on. Its header is good, so that its data most likely is as long as it says: surely
+ * where its checksum is right. Where nothing known stands behind it, bytes are missing, and other blocks may
+ * stand within: these are searched for. Not within a bad block that was found so: each byte is looked at
+ * twice at most.
  */
-static int leave_bad_block(struct skbx_reader *r, uint64_t offset, size_t header)
+static int leave_bad_block(struct skbx_reader *r, uint64_t offset, size_t header, bool whole)
 {
 	uint64_t size = header + (uint64_t)r->block.sum.bytes;
 	int64_t got = skbx_window_fill(&r->w, size + FRAME_PREFIX_BYTES);
 
 	if (got < 0)
 		return (int)got;
-	if (offset >= r->searched && (uint64_t)got >= size + 4 &&
+	if (!whole && offset >= r->searched && (uint64_t)got >= size + 4 &&
 	    frame_le32(skbx_window_here(&r->w) + size) >> 4 != FRAME_BLOCK_MAGIC >> 4) {
 		r->searched = offset + size;
 		return skbx_window_forward(&r->w, header);
@@ -452,6 +472,7 @@ static int read_block(struct skbx_reader *r, size_t header, struct ev_batch *bat
 	const struct skbx_summary *s = &r->block.sum;
 	struct skbox_error what = {0};
 	uint64_t offset = r->w.at;
+	bool whole;
 	int64_t got;
 	int ret;
 
@@ -468,15 +489,13 @@ static int read_block(struct skbx_reader *r, size_t header, struct ev_batch *bat
 	r->last_seq = s->seq;
 	count_frame(r, (uint32_t)header, 0);
 	count_frame(r, s->bytes, s->raw_bytes);
-	ret = unpack(r, skbx_window_here(&r->w) + header, &what);
-	if (!ret)
-		ret = take(r, batch, &what);
+	ret = take_block(r, skbx_window_here(&r->w) + header, batch, &whole, &what);
 	if (ret == -ENOMEM)
 		return error_set(err, ret, offset, "out of memory");
 	if (ret < 0) {
 		ev_batch_clear(batch);
 		damage(r, offset, what.text);
-		ret = leave_bad_block(r, offset, header);
+		ret = leave_bad_block(r, offset, header, whole);
 		return ret < 0 ? cannot_read(r, ret, err) : 0;
 	}
 	r->trailer_seen |= s->type == SKBX_TRAILER;
@@ -542,6 +561,13 @@ static int read_other(struct skbx_reader *r, int64_t got, struct skbox_error *er
 
 int skbx_read(struct skbx_reader *r, struct ev_batch *batch, struct skbox_error *err)
 {
+	return skbx_read_packed(r, batch, NULL, err);
+}
+
+int skbx_read_packed(struct skbx_reader *r, struct ev_batch *batch, struct skbx_packed *packed,
+		     struct skbox_error *err)
+{
+	r->packed = packed;
 	ev_batch_clear(batch);
 	while (!r->ended) {
 		int64_t got = window_header(r);
