@@ -176,11 +176,17 @@ install: install-skbox install-capture install-lib
 install-skbox: skbox man
 	install -D -m 755 $(B)/skbox $(DESTDIR)$(PREFIX)/bin/skbox
 	for page in $(B)/man/*.[1-7]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
+	install -D -m 644 completions/skbox.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skbox
+	install -D -m 644 completions/_skbox $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skbox
+	install -D -m 644 completions/skbox.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skbox.fish
 install-capture: skbox-capture man
 	install -D -m 755 $(B)/skbox-capture $(DESTDIR)$(PREFIX)/bin/skbox-capture
 	install -D -m 644 $(B)/man/skbox-capture.8 $(DESTDIR)$(PREFIX)/share/man/man8/skbox-capture.8
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,@PREFIX@,$(PREFIX),' packaging/skbox-capture@.service.in >$(DESTDIR)$(PREFIX)/lib/systemd/system/skbox-capture@.service
+	install -D -m 644 completions/skbox.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skbox-capture
+	install -D -m 644 completions/_skbox $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skbox-capture
+	install -D -m 644 completions/skbox.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skbox-capture.fish
 install-lib: $(B)/libskbox.a
 	for file in $(PUBLIC); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/include/skbox/$$file || exit; done
 	install -D -m 644 $(B)/libskbox.a $(DESTDIR)$(PREFIX)/lib/libskbox.a

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "analyze/command.h"
+#include "analyze/complete.h"
 #include "analyze/help.h"
 #include "analyze/output.h"
 #include "cli/terminal.h"
@@ -86,6 +87,14 @@ int main(int argc, char **argv)
 		return command_version();
 	if (strcmp(word, "capture") == 0)
 		return run_capture(argv + 1);
+	if (strcmp(word, "__complete") == 0) {
+		/* of the recorder that knows best */
+		if (argc > 3 && strcmp(argv[2], "capture") == 0) {
+			argv[2] = argv[1];
+			return run_capture(argv + 1);
+		}
+		return complete_command_line(argc - 2, argv + 2);
+	}
 	if (word[0] == '-') {
 		terminal_error("options stand behind the command; skbox help lists the commands");
 		return EXIT_FAILED;

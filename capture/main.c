@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "capture/check.h"
+#include "capture/complete.h"
 #include "capture/config/config.h"
 #include "capture/explain.h"
 #include "capture/probe/plan.h"
@@ -274,6 +275,8 @@ int main(int argc, char **argv)
 	sigset_t set;
 
 	terminal_init("skbox-capture");
+	if (argc > 2 && strcmp(argv[1], "__complete") == 0)
+		return complete_command_line(argc - 2, argv + 2);
 	switch (config_parse(&c, argc, argv)) {
 	case CONFIG_DONE: config_fini(&c); return EXIT_OK;
 	case CONFIG_WRONG: config_fini(&c); return EXIT_FAILED;

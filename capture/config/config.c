@@ -100,6 +100,12 @@ static const struct option_row rows[] = {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+const struct option_row *config_rows(size_t *n)
+{
+	*n = ROWS;
+	return rows;
+}
+
 static const char usage[] = "skbox-capture [OPTIONS] [-o FILE] [-- COMMAND ARG...]";
 static const char about[] =
 	"Records what happens to packets and TCP sockets into an event file, for skbox to show.";

@@ -41,6 +41,9 @@ struct config {
 
 enum config_result { CONFIG_RUN, CONFIG_DONE, CONFIG_WRONG };
 
+/* The table of the options, for completions. */
+const struct option_row *config_rows(size_t *n);
+
 /* Reads argv; --help and --version are answered here (CONFIG_DONE). Ended by config_fini(). */
 enum config_result config_parse(struct config *c, int argc, char **argv);
 void config_fini(struct config *c);
