@@ -62,7 +62,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture man tests clean install install-skbox install-capture install-lib test test-kernels demo demo-recording bench bench-instructions bless fuzz
+.PHONY: all skbox skbox-capture man tests clean install install-skbox install-capture install-lib test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
 all: skbox skbox-capture man
 skbox: $(B)/skbox
 man: $(B)/man/made
@@ -164,6 +164,10 @@ bench-instructions:
 	$(Q)tests/deps bench
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) skbox $(B)/tests/bench/gen-events
 	$(Q)tests/bench/instructions
+# build/coverage/lines.txt and missed.txt; docs/coverage.md says why what is missed is
+coverage:
+	$(Q)tests/deps test fuzz
+	$(Q)tests/coverage
 fuzz:
 	$(Q)tests/deps fuzz
 	$(Q)tests/fuzz/run

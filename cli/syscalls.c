@@ -3,14 +3,7 @@
 
 #include <errno.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#endif
-
-/* a sanitizer opens files and looks into processes when it has something to say */
-#if defined(HAVE_SECCOMP) && !defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
+#if defined(HAVE_SECCOMP) && !defined(SYSCALLS_SANITIZED)
 
 #include <sched.h>
 #include <seccomp.h>

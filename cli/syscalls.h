@@ -8,6 +8,18 @@
 
 #include "formats/error.h"
 
+/*
+ * A sanitizer opens files and looks into processes when it has something to say, and maps more memory than a
+ * limit would allow: programs built with it are not limited.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define SYSCALLS_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SYSCALLS_SANITIZED
+#endif
+#endif
+
 /* Whether this program was built with libseccomp, and which; of a build with sanitizers it is left out. */
 extern const char *const syscalls_version;
 
