@@ -15,6 +15,7 @@ struct anon {
 	struct anon_key *key; /* owned by the caller, as all of it */
 	struct anon_seen seen;
 	bool keep_payload, keep_vendor;
+	bool also_ports, also_vlans;
 };
 
 /* ---- addresses, in place (anon_addr.c) ---- */
@@ -67,6 +68,12 @@ void anon_symbol_text(struct anon *a, const char *p, size_t len, struct buf *out
 
 /* A permutation of `bits` bits; 0 stays. */
 uint64_t anon_number(struct anon *a, enum anon_use use, uint64_t v, unsigned int bits);
+/*
+ * Where they are to be mapped, too; else as they are. Ports below 1024 stay below; 0 and those that tell tunnels
+ * (4789, 8472, 6081) stay, and the VLAN ids 0, 1 and 4095.
+ */
+uint16_t anon_port(struct anon *a, uint16_t v);
+uint16_t anon_vlan(struct anon *a, uint16_t v);
 /* The high 16 bits, which tell what kind of address it is, and 0 stay. */
 uint64_t anon_kernel_address(struct anon *a, uint64_t v);
 

@@ -293,6 +293,36 @@ uint64_t anon_number(struct anon *a, enum anon_use use, uint64_t v, unsigned int
 	return image ? image : anon_key_permute(a->key, use, 0, bits);
 }
 
+static bool is_tunnel(uint64_t port)
+{
+	return port == 4789 || port == 8472 || port == 6081;
+}
+
+uint16_t anon_port(struct anon *a, uint16_t v)
+{
+	uint64_t image = v;
+
+	if (!a->also_ports || !v || is_tunnel(v))
+		return v;
+	/* along the cycle to the next one of its kind: a permutation of those */
+	do {
+		image = anon_key_permute(a->key, ANON_USE_PORT, image, 16);
+	} while (!image || is_tunnel(image) || (image < 1024) != (v < 1024));
+	return (uint16_t)image;
+}
+
+uint16_t anon_vlan(struct anon *a, uint16_t v)
+{
+	uint64_t image = v & 0xfff;
+
+	if (!a->also_vlans || image <= 1 || image == 0xfff)
+		return v;
+	do {
+		image = anon_key_permute(a->key, ANON_USE_VLAN, image, 12);
+	} while (image <= 1 || image == 0xfff);
+	return (uint16_t)((v & 0xf000) | image);
+}
+
 uint64_t anon_kernel_address(struct anon *a, uint64_t v)
 {
 	const struct anon_seen_value *seen = anon_seen_find(&a->seen, ANON_NUMBER, &v, sizeof(v));

@@ -87,6 +87,8 @@ static uint64_t map_number(struct anon *a, enum anon_rule rule, const struct sch
 	case ANON_RULE_HASH: return anon_number(a, ANON_USE_HASH, v, bits);
 	case ANON_RULE_BYTES: return anon_number(a, ANON_USE_BYTES, v, bits);
 	case ANON_RULE_KADDR: return anon_kernel_address(a, v);
+	case ANON_RULE_PORT: return anon_port(a, (uint16_t)v);
+	case ANON_RULE_VLAN: return anon_vlan(a, (uint16_t)v);
 	case ANON_RULE_RETURN:
 		return v + 4096 <= UINT32_MAX + UINT64_C(4096) ? v : anon_kernel_address(a, v);
 	default: return v;

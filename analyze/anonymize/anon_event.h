@@ -33,6 +33,8 @@ enum anon_rule {
 	ANON_RULE_HASH,
 	ANON_RULE_BYTES, /* opaque: others as long */
 	ANON_RULE_BOOT_ID,
+	ANON_RULE_PORT,
+	ANON_RULE_VLAN,
 	ANON_RULE_CSUM, /* of the packet: changed as its bytes are */
 	ANON_RULE_PACKET,
 };

@@ -27,6 +27,7 @@ enum anon_use {
 	ANON_USE_HASH,
 	ANON_USE_BYTES,
 	ANON_USE_PORT,
+	ANON_USE_VLAN,
 };
 
 struct anon_key;

@@ -47,6 +47,24 @@ void anon_packet_mac(struct anon_packet *k, uint32_t at)
 		anon_mac(k->a, k->p + at);
 }
 
+static void put16(struct anon_packet *k, uint32_t at, uint16_t v)
+{
+	k->p[at] = (uint8_t)(v >> 8);
+	k->p[at + 1] = (uint8_t)v;
+}
+
+void anon_packet_ports(struct anon_packet *k, uint32_t at)
+{
+	for (uint32_t end = at + 4; k->a && at < end; at += 2)
+		put16(k, at, anon_port(k->a, (uint16_t)anon_packet_be16(k, at)));
+}
+
+void anon_packet_vlan(struct anon_packet *k, uint32_t at)
+{
+	if (k->a)
+		put16(k, at, anon_vlan(k->a, (uint16_t)anon_packet_be16(k, at)));
+}
+
 void anon_packet_zero(struct anon_packet *k, uint32_t at, uint32_t to)
 {
 	if (at < to && k->a)
@@ -148,6 +166,7 @@ void anon_packet_network(struct anon_packet *k)
 
 		if (at < 0)
 			return;
+		anon_packet_vlan(k, (uint32_t)at);
 		k->ethertype = (uint16_t)anon_packet_be16(k, (uint32_t)at + 2);
 	}
 	if (!k->network)

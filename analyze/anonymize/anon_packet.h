@@ -60,6 +60,9 @@ void anon_packet_ipv6(struct anon_packet *k, uint32_t at);
 void anon_packet_mac(struct anon_packet *k, uint32_t at);
 /* n bytes are an address. */
 void anon_packet_mark(struct anon_packet *k, uint32_t at, uint32_t n);
+/* Two ports, or a VLAN tag, in place. */
+void anon_packet_ports(struct anon_packet *k, uint32_t at);
+void anon_packet_vlan(struct anon_packet *k, uint32_t at);
 /* What nobody can tell: zeroed, up to `to`. */
 void anon_packet_zero(struct anon_packet *k, uint32_t at, uint32_t to);
 /* A sum of the layer that is from start to k->end. */

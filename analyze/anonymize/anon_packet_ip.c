@@ -226,6 +226,7 @@ static void tcp(struct anon_packet *k)
 	/* a quoted one may end anywhere behind its ports */
 	if (anon_packet_take(k, left < 20 ? (left < 4 ? 4 : left) : 20) < 0)
 		return;
+	anon_packet_ports(k, at);
 	if (left < 20) {
 		if (left >= 18)
 			anon_packet_sum(k, ANON_SUM_PSEUDO, at, at + 16);
@@ -274,7 +275,10 @@ static void udp(struct anon_packet *k)
 	uint32_t at = k->at, left = k->end - at, len, port;
 
 	k->next = NULL;
-	if (anon_packet_take(k, left < 8 ? (left < 4 ? 4 : left) : 8) < 0 || left < 8)
+	if (anon_packet_take(k, left < 8 ? (left < 4 ? 4 : left) : 8) < 0)
+		return;
+	anon_packet_ports(k, at);
+	if (left < 8)
 		return;
 	len = anon_packet_be16(k, at + 4);
 	if (len >= 8 && len < k->payload_len)
@@ -342,7 +346,10 @@ static void sctp(struct anon_packet *k)
 	uint32_t at = k->at, left = k->end - at;
 
 	k->next = NULL;
-	if (anon_packet_take(k, left < 12 ? (left < 4 ? 4 : left) : 12) < 0 || left < 12)
+	if (anon_packet_take(k, left < 12 ? (left < 4 ? 4 : left) : 12) < 0)
+		return;
+	anon_packet_ports(k, at);
+	if (left < 12)
 		return;
 	while (k->end - k->at >= 4) {
 		uint32_t chunk = k->at, size = anon_packet_be16(k, chunk + 2), end;

@@ -395,6 +395,28 @@ static bool short_network(struct anon *a, const char *p, size_t len, struct buf 
 	return true;
 }
 
+/* 443, or 80-90: of a range both ends, as they are mapped. */
+static bool put_ports(struct anon *a, const char *p, size_t len, struct buf *out)
+{
+	unsigned int v = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] != '-' && (p[i] < '0' || p[i] > '9'))
+			return false;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] != '-')
+			v = (v * 10 + (unsigned int)(p[i] - '0')) & 0xffff;
+		if (p[i] == '-' || i + 1 == len) {
+			buf_dec(out, anon_port(a, (uint16_t)v));
+			v = 0;
+		}
+		if (p[i] == '-')
+			buf_u8(out, '-');
+	}
+	return true;
+}
+
 /* 10.0.0.1:80 */
 static bool with_port(struct anon *a, const char *p, size_t len, struct buf *out)
 {
@@ -404,8 +426,16 @@ static bool with_port(struct anon *a, const char *p, size_t len, struct buf *out
 	if (!n || memchr(p, ':', n) || !is_number(colon + 1, len - n - 1) ||
 	    !anon_address_text(a, p, n, out))
 		return false;
-	buf_put(out, colon, len - n);
+	buf_u8(out, ':');
+	if (!a->also_ports || !put_ports(a, colon + 1, len - n - 1, out))
+		buf_put(out, colon + 1, len - n - 1);
 	return true;
+}
+
+/* Whether a number there is one: "port 443", "--dport=443", "tcp.dport == 443", "tp_dst=443". */
+static bool near_port(const char *near, size_t len)
+{
+	return memmem(near, len, "port", 4) || memmem(near, len, "tp_", 3);
 }
 
 /* before: the text before it, which says what a name is of. */
@@ -415,6 +445,8 @@ static void put_word(struct anon *a, const char *p, size_t len, const char *text
 	const char *near = p - at;
 	enum anon_name what = ANON_NAME_OTHER;
 
+	if (a->also_ports && near_port(near, at) && put_ports(a, p, len, out))
+		return;
 	if (anon_word_known(p, len) || is_number(p, len) || is_probe(p, len)) {
 		buf_put(out, p, len);
 		return;

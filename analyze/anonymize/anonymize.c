@@ -46,24 +46,37 @@ struct anonymizer {
 	uint64_t last_ns, events;
 };
 
-bool anonymize_parse_keep(const char *text, void *member, char *why, size_t why_size)
+/* A list of two words: bit 0 and bit 1. */
+static bool parse_list(const char *text, const char *const words[2], unsigned int *bits, char *why,
+		       size_t why_size)
 {
-	static const char *const words[] = {"payload", "vendor"};
-	unsigned int *keep = member;
-
 	while (*text) {
 		size_t n = strcspn(text, ","), i = 0;
 
 		while (i < 2 && (strlen(words[i]) != n || memcmp(text, words[i], n)))
 			i++;
 		if (i == 2) {
-			snprintf(why, why_size, "there is payload, and vendor");
+			snprintf(why, why_size, "there is %s, and %s", words[0], words[1]);
 			return false;
 		}
-		*keep |= 1u << i;
+		*bits |= 1u << i;
 		text += n + (text[n] == ',');
 	}
 	return true;
+}
+
+bool anonymize_parse_keep(const char *text, void *member, char *why, size_t why_size)
+{
+	static const char *const words[] = {"payload", "vendor"};
+
+	return parse_list(text, words, member, why, why_size);
+}
+
+bool anonymize_parse_also(const char *text, void *member, char *why, size_t why_size)
+{
+	static const char *const words[] = {"ports", "vlans"};
+
+	return parse_list(text, words, member, why, why_size);
 }
 
 /* ---- the key ---- */
@@ -321,7 +334,9 @@ static int run_to(struct anonymizer *x, const struct anonymize_options *o, char 
 int anonymize_run(const struct anonymize_options *o, char *const *inputs, size_t n, uint64_t *bytes)
 {
 	struct anonymizer x = {.a = {.keep_payload = o->keep & ANONYMIZE_KEEP_PAYLOAD,
-				     .keep_vendor = o->keep & ANONYMIZE_KEEP_VENDOR}};
+				     .keep_vendor = o->keep & ANONYMIZE_KEEP_VENDOR,
+				     .also_ports = o->also & ANONYMIZE_ALSO_PORTS,
+				     .also_vlans = o->also & ANONYMIZE_ALSO_VLANS}};
 	int code = EXIT_FAILED;
 
 	x.room = calloc(1, sizeof(*x.room));

@@ -276,6 +276,33 @@ static void names(void **state)
 	buf_free(&b);
 }
 
+/* Where asked: ports below 1024 among themselves, ports of tunnels not at all. */
+static void ports(void **state)
+{
+	static uint8_t seen[1 << 16];
+
+	assert_int_equal(anon_port(&a, 443), 443);
+	assert_int_equal(anon_vlan(&a, 77), 77);
+	a.also_ports = a.also_vlans = true;
+	memset(seen, 0, sizeof(seen));
+	for (unsigned int i = 0; i < 1 << 16; i++) {
+		uint16_t v = anon_port(&a, (uint16_t)i);
+
+		assert_int_equal(seen[v]++, 0);
+		assert_int_equal(v < 1024, i < 1024);
+	}
+	assert_int_equal(anon_port(&a, 0), 0);
+	assert_int_equal(anon_port(&a, 4789), 4789);
+	assert_int_not_equal(anon_port(&a, 443), 443);
+	assert_int_not_equal(anon_vlan(&a, 77), 77);
+	assert_int_equal(anon_vlan(&a, 0xe000 | 77) >> 12, 0xe);
+	assert_int_equal(anon_vlan(&a, 1), 1);
+	assert_null(strstr(words("tcp port 9911"), "9911"));
+	assert_null(strstr(words("portrange 9911-9913"), "991"));
+	assert_null(strstr(words("host 10.173.94.211:9911"), "9911"));
+	assert_non_null(strstr(words("skb.len > 9911"), "9911"));
+}
+
 /* ---- checksums ---- */
 
 static uint16_t sum(const uint8_t *p, size_t len, uint64_t v)
@@ -327,10 +354,12 @@ static void checksums(void **state)
 
 	a.keep_payload = true;
 	for (unsigned int wrong = 0; wrong < 3; wrong++) {
+		a.also_ports = wrong == 2;
 		len = make_tcp(p, wrong, false);
 		rewrite(p, len, -1);
 		assert_int_equal(room.packet.len, len);
 		assert_memory_not_equal(room.bytes + 26, p + 26, 4);
+		assert_int_equal(memcmp(room.bytes + 34, p + 34, 4) != 0, a.also_ports);
 		/* what they are off by is as before */
 		assert_int_equal(sum(room.bytes + 14, 20, 0), sum(p + 14, 20, 0));
 		assert_int_equal(sum(room.bytes + 34, 25, sum(room.bytes + 26, 8, 31)),
@@ -465,6 +494,7 @@ int main(void)
 		cmocka_unit_test_setup(classes, make_key),
 		cmocka_unit_test_setup(free_text, make_key),
 		cmocka_unit_test_setup(names, make_key),
+		cmocka_unit_test_setup(ports, make_key),
 		cmocka_unit_test_setup(checksums, make_key),
 		cmocka_unit_test_setup(hostile, make_key),
 		cmocka_unit_test_setup(left, make_key),
