@@ -20,6 +20,7 @@
 #include "analyze/output.h"
 #include "formats/buf.h"
 #include "formats/event.h"
+#include "tests/unit/command_run.h"
 
 static char folder[] = "/tmp/skbox-test-recording-XXXXXX";
 static struct buf out, said; /* of the last run: standard output and error, with a 0 behind */
@@ -69,7 +70,6 @@ static inline int run_with(const char *line, const char *input)
 	enum { WORDS = 32 };
 	char words[WORDS][200], *argv[WORDS + 1] = {0};
 	int keep[3] = {dup(0), dup(1), dup(2)}, argc = 0, code;
-	pid_t child;
 	int fd[3] = {open(input ? place(input) : "/dev/null", O_RDONLY), memfd_create("out", 0),
 		     memfd_create("err", 0)};
 
@@ -91,16 +91,7 @@ static inline int run_with(const char *line, const char *input)
 	assert_non_null(command_find(argv[0]));
 	for (int i = 0; i < 3; i++)
 		dup2(fd[i], i);
-	/* in a process of its own, for a command gives up for good what the next one needs */
-	child = fork();
-	if (child == 0) {
-		code = command_find(argv[0])->run(argc, argv);
-		fflush(NULL);
-		_exit(code);
-	}
-	while (waitpid(child, &code, 0) < 0 && errno == EINTR)
-		;
-	code = WIFEXITED(code) ? WEXITSTATUS(code) : -1;
+	code = command_run(argc, argv);
 	for (int i = 0; i < 3; i++) {
 		dup2(keep[i], i);
 		close(keep[i]);

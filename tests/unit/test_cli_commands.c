@@ -17,6 +17,7 @@
 #include "analyze/output.h"
 #include "cli/terminal.h"
 #include "formats/json.h"
+#include "tests/unit/command_run.h"
 #include "tests/unit/testdata.h"
 
 enum { WORDS_MAX = 16 };
@@ -94,7 +95,7 @@ static int run(const char *line)
 	assert_non_null(command_find(argv[0]));
 	dup2(out_fd, STDOUT_FILENO);
 	dup2(err_fd, STDERR_FILENO);
-	code = command_find(argv[0])->run(argc, argv);
+	code = command_run(argc, argv);
 	dup2(keep_out, STDOUT_FILENO);
 	dup2(keep_err, STDERR_FILENO);
 	close(keep_out);

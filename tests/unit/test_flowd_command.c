@@ -3,9 +3,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "analyze/command.h"
 #include "analyze/output.h"
 #include "tests/unit/sock_document.h"
+#include "tests/unit/command_run.h"
 
 static char file_name[] = "/tmp/skbox-test-flowd-XXXXXX";
 
@@ -16,7 +16,7 @@ static void run(char *argv[], int argc, int code, struct buf *text)
 	off_t len;
 
 	dup2(fd, STDOUT_FILENO);
-	result = command_find(argv[0])->run(argc, argv);
+	result = command_run(argc, argv);
 	dup2(keep, STDOUT_FILENO);
 	close(keep);
 	assert_int_equal(result, code);

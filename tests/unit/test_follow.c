@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "analyze/command.h"
 #include "analyze/output.h"
+#include "tests/unit/command_run.h"
 
 enum {
 	SYN = 2,
@@ -164,7 +164,7 @@ static const char *run_two(const char *option, const char *another)
 	assert_int_equal(output_skbx_close(&file, 0), 0);
 	ev_batch_clear(batch);
 	dup2(fd, STDOUT_FILENO);
-	assert_int_equal(command_find(command)->run(another ? 4 : 3, argv), 0);
+	assert_int_equal(command_run(another ? 4 : 3, argv), 0);
 	dup2(keep, STDOUT_FILENO);
 	close(keep);
 	len = lseek(fd, 0, SEEK_END);
