@@ -137,7 +137,24 @@ void ev_batch_clear(
  */
 void ev_batch_begin(struct ev_batch *b);
 void *ev_batch_add(struct ev_batch *b, enum ev_section s);
-#define EV_ADD(batch, sec) ((struct ev_##sec *)ev_batch_add(batch, EV_##sec))
+#define EV_ADD(batch, sec)                                                                         \
+	((struct ev_##sec *)ev_batch_add_sized(batch, EV_##sec, sizeof(struct ev_##sec)))
+/* The same where the size of the row is a constant: a recorder adds ten rows an event. */
+static inline void *ev_batch_add_sized(struct ev_batch *b, enum ev_section s, size_t size)
+{
+	struct ev_rows *rows = &b->sec[s];
+	uint64_t bit = UINT64_C(1) << s;
+	void *row;
+
+	if (b->failed || !b->n || rows->n == rows->cap || b->mask[b->n - 1] & bit)
+		return ev_batch_add(b, s);
+	row = rows->p + rows->n++ * size;
+	__builtin_memset(row, 0, size);
+	b->mask[b->n - 1] |= bit;
+	b->bytes += size;
+	return row;
+}
+
 void ev_batch_drop(struct ev_batch *b); /* takes the event begun last back (damaged input) */
 
 /* Copies into the batch; equal bytes give the same id. p may be NULL when len is 0. */

@@ -167,33 +167,49 @@ static int encode_shapes(struct block_coder *c, const struct ev_walk *walk, uint
 	return 0;
 }
 
+/* The next row of a section in the walk; NULL: the batch has none. */
+static const void *first_row(const struct ev_walk *walk, enum ev_section s)
+{
+	const struct ev_rows *rows = &walk->batch->sec[s];
+
+	return rows->p ? rows->p + walk->at[s] * schema_sections[s].size : NULL;
+}
+
 /*
  * Journeys and sockets: events of one group predict each other. Groups are found by a hash of what
  * tells them apart; two that collide only predict worse. Their numbers become c->values.
  */
 static void find_groups(struct block_coder *c, const struct ev_walk *walk, uint32_t n)
 {
-	struct ev_walk w = *walk;
-	struct ev ev = {0};
+	const struct ev_batch *b = walk->batch;
+	const struct ev_skb_tracking *track = first_row(walk, EV_skb_tracking);
+	const struct ev_packet *packet = first_row(walk, EV_packet);
+	const struct ev_common *common = first_row(walk, EV_common);
+	const struct ev_diag *diag = first_row(walk, EV_diag);
 	uint32_t before = 0;
 	bool seen;
 
 	block_keys_clear(c, n);
 	c->events.n_groups = 0;
-	for (uint32_t i = 0; i < n && ev_next(&w, &ev); i++) {
-		uint64_t hash = 1;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t mask = b->mask[walk->i + i], hash = 1;
 		uint32_t g;
 
-		if (ev.skb_tracking)
-			hash = mix(mix(2, ev.skb_tracking->timestamp), ev.skb_tracking->orig_head);
-		else if (ev.diag)
-			hash = mix(3, ev.diag->cookie);
+		if (mask & EV_SECTION_BIT(skb_tracking))
+			hash = mix(mix(2, track->timestamp), track->orig_head);
+		else if (mask & EV_SECTION_BIT(diag))
+			hash = mix(3, diag->cookie);
+		track += mask >> EV_skb_tracking & 1;
+		diag += mask >> EV_diag & 1;
 		g = block_key_number(c, hash, &c->events.n_groups, &seen);
 		c->values[i] = !seen ? 1 : i && g == before ? 0 : 2 + (c->events.n_groups - 1 - g);
 		before = c->group_of[i] = g;
-		c->times[i] = ev.common ? ev.common->timestamp : 0;
-		if (ev.packet && EV_HAS(ev.packet, packet, data))
-			c->packet_of[i] = blob_number(c, ev.packet->data.id);
+		c->times[i] = mask & EV_SECTION_BIT(common) ? common++->timestamp : 0;
+		if (mask & EV_SECTION_BIT(packet)) {
+			if (EV_HAS(packet, packet, data))
+				c->packet_of[i] = blob_number(c, packet->data.id);
+			packet++;
+		}
 	}
 }
 
@@ -249,7 +265,21 @@ struct section_rows {
 	const uint32_t *events; /* of each row */
 };
 
-/* Values of a field in the rows that have it, with their events; their count. */
+/* Rows without the field are left out: n stays where it is, and the next one takes their place. */
+#define GATHER(value)                                                                              \
+	do {                                                                                       \
+		for (uint32_t i = 0; i < section->n; i++, row += size) {                           \
+			const void *member = row + f->offset;                                      \
+			uint32_t has = *(const uint64_t *)row >> f->bit & 1;                       \
+                                                                                                   \
+			c->events_of[n] = section->events[i];                                      \
+			if (has)                                                                   \
+				c->values[n] = (value);                                            \
+			n += has;                                                                  \
+		}                                                                                  \
+	} while (0)
+
+/* Values of a field in the rows that have it, with their events; their count. A loop for each type. */
 static uint32_t gather(struct block_coder *c, const struct ev_batch *b,
 		       const struct block_dict *key, const struct schema_field *f,
 		       const struct section_rows *section)
@@ -258,20 +288,17 @@ static uint32_t gather(struct block_coder *c, const struct ev_batch *b,
 	const uint8_t *row = section->first;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < section->n; i++, row += size) {
-		const uint8_t *member = row + f->offset;
-
-		if (!(*(const uint64_t *)row >> f->bit & 1))
-			continue;
-		c->events_of[n] = section->events[i];
-		if (f->type == SCHEMA_STR)
-			c->values[n++] = string_id(c, b, key, ((const struct ev_str *)member)->id);
-		else if (f->type == SCHEMA_BYTES)
-			c->values[n++] = blob_number(c, ((const struct ev_bytes *)member)->id) - 1;
-		else if (f->type == SCHEMA_LIST)
-			c->values[n++] = ((const struct ev_list *)member)->n;
-		else
-			c->values[n++] = schema_get(f, row);
+	switch (f->type) {
+	case SCHEMA_U8: GATHER(*(const uint8_t *)member); break;
+	case SCHEMA_U16: GATHER(*(const uint16_t *)member); break;
+	case SCHEMA_U32: GATHER(*(const uint32_t *)member); break;
+	case SCHEMA_I32: GATHER((uint64_t)(int64_t) * (const int32_t *)member); break;
+	case SCHEMA_I64:
+	case SCHEMA_U64: GATHER(*(const uint64_t *)member); break;
+	case SCHEMA_STR: GATHER(string_id(c, b, key, ((const struct ev_str *)member)->id)); break;
+	case SCHEMA_BYTES: GATHER(blob_number(c, ((const struct ev_bytes *)member)->id) - 1); break;
+	case SCHEMA_LIST: GATHER(((const struct ev_list *)member)->n); break;
+	default: GATHER(*(const bool *)member); break;
 	}
 	return n;
 }
@@ -340,8 +367,9 @@ static int encode_field(struct block_coder *c, const struct ev_batch *b,
 	return err;
 }
 
+/* n_rows: of this section in the block. */
 static int encode_section(struct block_coder *c, const struct ev_walk *walk, uint32_t n, int s,
-			  const struct block_dict *key, struct block_stats *stats,
+			  uint32_t n_rows, const struct block_dict *key, struct block_stats *stats,
 			  uint64_t time_base)
 {
 	const struct ev_batch *b = walk->batch;
@@ -351,7 +379,7 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 	size_t before = c->columns.buf.len;
 	int err = 0;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; rows.n < n_rows && i < n; i++)
 		if (b->mask[walk->i + i] >> s & 1)
 			c->row_events[rows.n++] = i;
 	for (unsigned int i = 0; rows.n && i < sec->n_fields && !err; i++) {
@@ -368,15 +396,26 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 	return err;
 }
 
+/* How many rows the block has of each section. */
+static void count_rows(const struct ev_walk *walk, uint32_t n, uint32_t rows[EV_SECTIONS])
+{
+	const uint64_t *mask = walk->batch->mask + walk->i;
+
+	for (uint32_t i = 0, same; i < n; i += same) {
+		/* most events have the sections of the one before */
+		for (same = 1; i + same < n && mask[i + same] == mask[i];)
+			same++;
+		for (uint64_t left = mask[i]; left; left &= left - 1)
+			rows[__builtin_ctzll(left)] += same;
+	}
+}
+
 /* Bytes of other fields are stored with the packets, behind them. */
-static void find_other_bytes(struct block_coder *c, const struct ev_walk *walk, uint32_t n)
+static void find_other_bytes(struct block_coder *c, const struct ev_walk *walk,
+			     const uint32_t rows[EV_SECTIONS])
 {
 	const struct ev_batch *b = walk->batch;
-	uint32_t rows[EV_SECTIONS] = {0};
 
-	for (uint32_t i = 0; i < n; i++)
-		for (uint64_t left = b->mask[walk->i + i]; left; left &= left - 1)
-			rows[__builtin_ctzll(left)]++;
 	for (int s = 0; s < EV_SECTIONS; s++)
 		for (unsigned int k = 0; rows[s] && k < schema_sections[s].n_fields; k++) {
 			const struct schema_field *f = &schema_sections[s].fields[k];
@@ -482,7 +521,7 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 {
 	const struct ev_batch *b = walk->batch;
 	uint32_t n = to - walk->i;
-	struct ev ev = {0};
+	uint32_t rows[EV_SECTIONS] = {0};
 	size_t start;
 	int err = block_coder_reserve(c, n > b->blobs.n ? n : b->blobs.n);
 
@@ -512,11 +551,12 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	}
 	block_find_tasks(c, (const struct ev_common *)b->sec[EV_common].p + walk->at[EV_common],
 			 b->mask + walk->i, n);
-	find_other_bytes(c, walk, n);
+	count_rows(walk, n, rows);
+	find_other_bytes(c, walk, rows);
 	if (c->n_local_blobs)
 		err = encode_packets(c, b, key, n, stats);
 	for (int s = 0; s < EV_SECTIONS && !err; s++)
-		err = encode_section(c, walk, n, s, key, stats, time_base);
+		err = encode_section(c, walk, n, s, rows[s], key, stats, time_base);
 	if (!err && c->n_local_strings > BLOCK_STRINGS_MAX)
 		err = -E2BIG;
 	if (err)
@@ -537,7 +577,8 @@ int block_encode(struct block_coder *c, struct buf *out, struct ev_walk *walk, u
 	put_stream(c, out, &c->columns);
 	if (learn)
 		teach(c, walk, n, key, learn);
-	for (uint32_t i = 0; i < n; i++)
-		ev_next(walk, &ev);
+	for (int s = 0; s < EV_SECTIONS; s++)
+		walk->at[s] += rows[s];
+	walk->i = to;
 	return out->failed ? -ENOMEM : 0;
 }

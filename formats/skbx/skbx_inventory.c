@@ -144,7 +144,13 @@ static int add_row(struct skbx_inventory *v, const struct ev *ev)
 int skbx_inventory_learn(struct skbx_inventory *v, struct ev_walk walk, uint32_t to)
 {
 	struct ev ev = {0};
+	uint32_t from = walk.i;
 
+	/* most blocks have no such row: their events need not be looked at */
+	while (from < to && !skbx_inventory_is(walk.batch->mask[from]))
+		from++;
+	if (from == to)
+		return 0;
 	while (walk.i < to && ev_next(&walk, &ev)) {
 		uint64_t hash;
 		uint32_t at;

@@ -192,10 +192,22 @@ static void block_begin(struct skbx_writer *w, enum skbx_block_type type)
 
 /* ---- summaries ---- */
 
+/* The sketch of a string; `seen`: of the first ids, those that are in it already. */
+static uint64_t sketch_string(struct ev_str str, uint64_t *seen)
+{
+	uint64_t bit = str.id < 64 ? UINT64_C(1) << str.id : 0;
+
+	if (*seen & bit)
+		return 0;
+	*seen |= bit;
+	return skbx_sketch(str.p, str.len);
+}
+
 static int summarize(struct skbx_writer *w, struct ev_walk walk, uint32_t to)
 {
 	const struct ev_batch *b = walk.batch;
 	struct skbx_summary *s = &w->block.sum;
+	uint64_t probes = 0, drops = 0;
 	struct ev ev = {0};
 	bool any = false;
 
@@ -221,12 +233,11 @@ static int summarize(struct skbx_writer *w, struct ev_walk walk, uint32_t to)
 		s->packets += ev.kernel != NULL;
 		s->sockets += ev.diag != NULL;
 		if (ev.kernel)
-			s->probes |= skbx_sketch(ev.kernel->symbol.p, ev.kernel->symbol.len);
+			s->probes |= sketch_string(ev.kernel->symbol, &probes);
 		if (ev.userspace)
-			s->probes |= skbx_sketch(ev.userspace->symbol.p, ev.userspace->symbol.len);
+			s->probes |= sketch_string(ev.userspace->symbol, &probes);
 		if (ev.skb_drop)
-			s->drops |= skbx_sketch(ev.skb_drop->drop_reason.p,
-						ev.skb_drop->drop_reason.len);
+			s->drops |= sketch_string(ev.skb_drop->drop_reason, &drops);
 		if (ev.packet && EV_HAS(ev.packet, packet, data) &&
 		    !w->blob_seen[ev.packet->data.id]) {
 			w->blob_seen[ev.packet->data.id] = 1;
@@ -356,22 +367,27 @@ static int put_repeated(struct skbx_writer *w, struct skbox_error *err)
 static uint32_t block_end(const struct ev_batch *b, const struct ev_walk *walk, int level)
 {
 	const uint32_t events = skbx_block_events(level);
-	struct ev_walk w = *walk;
-	struct ev ev = {0};
+	const struct ev_packet *packet = (const void *)b->sec[EV_packet].p;
+	const struct ev_kernel *kernel = (const void *)b->sec[EV_kernel].p;
+	uint32_t at = walk->at[EV_packet], at_kernel = walk->at[EV_kernel];
 	size_t bytes = 0;
-	uint32_t packets = 0;
+	uint32_t packets = 0, i;
 
-	while (w.i < b->n && w.i - walk->i < events && bytes < events * BLOCK_EVENT_BYTES &&
-	       ev_next(&w, &ev)) {
+	for (i = walk->i;
+	     i < b->n && i - walk->i < events && bytes < events * BLOCK_EVENT_BYTES; i++) {
 		bytes += 64;
-		if (ev.packet && ev.packet->data.id >= packets) { /* ids rise with the first use */
-			packets = ev.packet->data.id + 1;
-			bytes += ev.packet->data.len;
+		if (b->mask[i] & EV_SECTION_BIT(packet)) {
+			const struct ev_bytes *data = &packet[at++].data;
+
+			if (data->id >= packets) { /* ids rise with the first use */
+				packets = data->id + 1;
+				bytes += data->len;
+			}
 		}
-		if (ev.kernel)
-			bytes += ev.kernel->stack_trace.n * 8;
+		if (b->mask[i] & EV_SECTION_BIT(kernel))
+			bytes += kernel[at_kernel++].stack_trace.n * 8;
 	}
-	return w.i;
+	return i;
 }
 
 /* The content of a block into w->raw. 0, -ENOMEM; -E2BIG: a reader would refuse it. */
