@@ -68,8 +68,9 @@ def everything(path):
         yield "pcap", f.read(), False
     with open(path, "rb") as f:
         yield "the file", f.read(), False
-    blocks = subprocess.run(["zstd", "-dcq", path], stdout=subprocess.PIPE, check=True).stdout
-    yield "decompressed blocks", blocks, False
+    if path.endswith(".skbx"):
+        blocks = subprocess.run(["zstd", "-dcq", path], stdout=subprocess.PIPE, check=True).stdout
+        yield "decompressed blocks", blocks, False
 
 
 def is_plain(address):
@@ -107,7 +108,7 @@ def search(path, addresses, names, numbers=()):
                 found.append(f"{what} in {where}")
         if is_text:
             tokens = set(re.findall(rb"[A-Za-z0-9_.:/@-]+", content))
-            tokens |= {part for t in tokens for part in re.split(rb"[/@=.]|(?<=[0-9a-f])\.(?=\d+$)|:(?=\d+$)", t) if part}
+            tokens |= {part for t in tokens for cut in (rb"[/@=]", rb"[/@=.]", rb":(?=\d+$)") for part in re.split(cut, t) if part}
             tokens |= {re.sub(rb"\.\d+$", b"", t) for t in tokens} | {re.sub(rb"^0x", b"", t) for t in tokens}
             found += [f"{words[t.decode('latin1')]} in {where}" for t in tokens if t.decode("latin1") in words]
     return found
@@ -171,6 +172,64 @@ def check_packets():
     verdict("no key, another mapping", [] if run("json", cut) != run("json", other) else ["the same"])
 
 
+# ---- events with an address or a name in every field that Retis has ----
+
+def events():
+    """A Retis file, and what is secret in it: addresses, names, numbers."""
+    a4 = [anonymize_packets.v4() for _ in range(10)]
+    a6 = [anonymize_packets.v6() for _ in range(4)]
+    m = [anonymize_packets.mac() for _ in range(2)]
+    text = [anonymize_packets.text("ipv4", a) for a in a4]
+    text6 = [anonymize_packets.text("ipv6", a) for a in a6]
+    mac = [anonymize_packets.text("mac", a) for a in m]
+    names = ["acme-wan7", "acme_proc", "acme_table", "acme_chain", "acme_target", "acme_rx_handler", "acme_mod", "alice", "acme-ctl", "acme-br0"]
+    numbers = [0xFFFF88A1B2C3D4E5, 0xFFFF9A8B7C6D5E4F, 0xFFFFFFFFC0A1B2C3, 0xFFFF8D7E6F5A4B3C]
+    head = {"timestamp": 5000000000, "smp_id": 2, "task": {"pid": 61616, "tgid": 61616, "comm": names[1]}}
+    kernel = {"symbol": "udp_rcv", "probe_type": "kprobe", "stack_trace": [f"{names[5]}+0x1a [{names[6]}]", "tcp_v4_rcv+0xcc2", hex(numbers[2])]}
+    track = {"orig_head": numbers[0], "timestamp": 5000000000, "skb": numbers[1]}
+
+    def ip(src, dst):
+        return {"src": src, "dst": dst, "version": "v6" if ":" in src else "v4"}
+
+    def connection(*w):
+        tcp = {"tcp": {"sport": 40000, "dport": 443}}
+        return {"orig": {"ip": ip(w[0], w[1]), "proto": tcp}, "reply": {"ip": ip(w[2], w[3]), "proto": tcp}, "zone_id": 1, "zone_dir": "None",
+                "proto_state": "ESTABLISHED", "ct_status": 0}
+
+    flow = f"recirc_id(0),in_port({names[9]}),eth(src={mac[0]},dst={mac[1]}),eth_type(0x0800),ipv4(src={text[8]}/255.255.255.255,frag=no), actions:drop"
+    ofp = f"table=0 priority=10,ip,nw_src={text[9]},ipv6_src={text6[3]}/64 actions=output:2"
+    rows = [
+        {"common": {"timestamp": 4000000000}, "startup": {
+            "retis_version": "v1.7.0", "clock_monotonic_offset": {"sec": 1742309146, "nsec": 691042000},
+            "cmdline": f"retis collect -o /home/{names[7]}/x.json -f 'host {text[0]} or net {text6[0]}/48' -- {names[8]} --{names[8]}",
+            "machine": {"kernel_release": "6.12.0", "kernel_version": "#1 SMP PREEMPT", "hardware_name": "x86_64"}}},
+        {"common": head, "kernel": kernel, "skb-tracking": track, "dev": {"name": names[0], "ifindex": 3}, "netns": {"cookie": 6789, "inum": 4026531851},
+         "nft": {"table_name": names[2], "chain_name": names[3], "verdict": "jump", "table_handle": 2, "chain_handle": 165, "rule_handle": 169,
+                 "policy": False, "verdict_chain_name": names[4]},
+         "ct": {"state": "related", **connection(*text[:4]), "parent": connection(*text6[:3], text6[0])}},
+        {"common": head, "kernel": kernel, "skb-tracking": track, "ovs": {
+            "event_type": "action_execute", "action": "ct", "recirc_id": 1, "flags": 1, "zone_id": 0,
+            "nat": {"dir": "src", "min_addr": text[4], "max_addr": text[5]}}},
+        {"common": head, "kernel": kernel, "skb-tracking": track, "ovs": {
+            "event_type": "flow_lookup", "flow": numbers[3], "sf_acts": numbers[3], "ufid": [3505598406, 1410107711, 1968575691, 1850862506],
+            "n_mask_hit": 0, "n_cache_hit": 1, "dpflow": flow, "ofpflows": [ofp]}},
+    ]
+    path = os.path.join(folder, "events.json")
+    with open(path, "w", encoding="utf8") as f:
+        f.writelines(json.dumps(row) + "\n" for row in rows)
+    return path, {"ipv4": a4[:6] + a4[8:], "ipv6": [a6[0], a6[1], a6[2], a6[3]], "mac": m}, names, numbers
+
+
+def check_events():
+    path, addresses, names, numbers = events()
+    found = search(path, addresses, names, numbers)
+    whole = [w for kind in addresses for w in (anonymize_packets.text(kind, a) for a in addresses[kind]) if not any(w in f for f in found)]
+    whole += [n for n in names if not any(n in f for f in found)] + [n for n in numbers if not any(str(n) in f for f in found)]
+    verdict("the search finds each of them where nothing was replaced", whole)
+    result = anonymize(path, "events.skbx")
+    verdict("no address, name or number of conntrack, nftables, Open vSwitch, stacks is left", search(result, addresses, names, numbers))
+
+
 # ---- recordings ----
 
 NAMES = {"task.comm", "dev.name", "iface.name", "nsinfo.name", "host.name", "host.boot_id", "diag.ifname", "nft.table", "nft.chain"}
@@ -223,5 +282,6 @@ def check_recording(path):
 
 
 check_packets()
+check_events()
 for recording in recordings:
     check_recording(recording)

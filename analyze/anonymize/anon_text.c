@@ -4,6 +4,7 @@
  * command line and of filters, fields, probes, small numbers.
  */
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,12 +152,31 @@ static bool is_of_linux(const char *p, size_t len)
 	return false;
 }
 
+/* Where there was no symbol: 0xffffffffc0a00010. */
+static bool parse_address(const char *p, size_t len, uint64_t *v)
+{
+	*v = 0;
+	if (len < 3 || len > 18 || p[0] != '0' || p[1] != 'x')
+		return false;
+	for (size_t i = 2; i < len; i++) {
+		if (!isxdigit((unsigned char)p[i]))
+			return false;
+		*v = *v << 4 | (unsigned int)(p[i] <= '9' ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
+	}
+	return true;
+}
+
 void anon_symbol_text(struct anon *a, const char *p, size_t len, struct buf *out)
 {
 	const char *open = memchr(p, '[', len);
 	const char *close = open ? memchr(open, ']', (size_t)(p + len - open)) : NULL;
+	uint64_t address;
 	size_t symbol;
 
+	if (parse_address(p, len, &address)) {
+		buf_printf(out, "0x%" PRIx64, anon_kernel_address(a, address));
+		return;
+	}
 	if (!close || is_of_linux(open + 1, (size_t)(close - open - 1))) {
 		buf_put(out, p, len);
 		return;
@@ -314,6 +334,10 @@ static const char *const vocabulary[] = {
 	"tip",
 	"sha",
 	"tha",
+	"ipv6_src",
+	"ipv6_dst",
+	"ipv6_src",
+	"ipv6_dst",
 };
 
 bool anon_word_known(const char *p, size_t len)
@@ -438,6 +462,33 @@ static bool near_port(const char *near, size_t len)
 	return memmem(near, len, "port", 4) || memmem(near, len, "tp_", 3);
 }
 
+/* 10.0.0.1/255.255.255.0, as Open vSwitch writes it. */
+static bool with_mask(struct anon *a, const char *p, size_t len, struct buf *out)
+{
+	const char *slash = memchr(p, '/', len);
+	size_t n = slash ? (size_t)(slash - p) : 0;
+
+	if (!n || len - n < 5 || memcmp(slash, "/255.", 5))
+		return false;
+	for (size_t i = n + 1; i < len; i++)
+		if (p[i] != '.' && (p[i] < '0' || p[i] > '9'))
+			return false;
+	if (!anon_address_text(a, p, n, out))
+		return false;
+	buf_put(out, slash, len - n);
+	return true;
+}
+
+/* output:2 */
+static bool is_pair(const char *p, size_t len)
+{
+	const char *colon = memchr(p, ':', len);
+	size_t n = colon ? (size_t)(colon - p) : 0;
+
+	return n && anon_word_known(p, n) &&
+	       (anon_word_known(colon + 1, len - n - 1) || is_number(colon + 1, len - n - 1));
+}
+
 /* before: the text before it, which says what a name is of. */
 static void put_word(struct anon *a, const char *p, size_t len, const char *text, struct buf *out)
 {
@@ -447,12 +498,12 @@ static void put_word(struct anon *a, const char *p, size_t len, const char *text
 
 	if (a->also_ports && near_port(near, at) && put_ports(a, p, len, out))
 		return;
-	if (anon_word_known(p, len) || is_number(p, len) || is_probe(p, len)) {
+	if (anon_word_known(p, len) || is_number(p, len) || is_probe(p, len) || is_pair(p, len)) {
 		buf_put(out, p, len);
 		return;
 	}
 	if (anon_address_text(a, p, len, out) || anon_mac_text(a, p, len, out) ||
-	    with_port(a, p, len, out) || short_network(a, p, len, out))
+	    with_port(a, p, len, out) || with_mask(a, p, len, out) || short_network(a, p, len, out))
 		return;
 	if (memmem(near, at, "dev.name", 8) || memmem(near, at, "in_port", 7))
 		what = ANON_NAME_DEVICE;

@@ -244,6 +244,9 @@ static void free_text(void **state)
 	assert_null(strstr(words("fd5e:a7::9b21/64"), "a7"));
 	assert_non_null(
 		strstr(words("sk_buff.dev.name == \"wan7\""), "sk_buff.dev.name == \"dev-"));
+	assert_non_null(strstr(words("ipv4(src=10.173.94.211/255.255.255.0)"), "/255.255.255.0)"));
+	assert_null(strstr(words("ipv4(src=10.173.94.211/255.255.255.0)"), "173"));
+	assert_string_equal(words("actions:drop output:2"), "actions:drop output:2");
 	assert_string_equal(words("skb.len > 1500 && drop.reason == \"\""),
 			    "skb.len > 1500 && drop.reason == \"\"");
 }
@@ -268,6 +271,10 @@ static void names(void **state)
 	buf_clear(&b);
 	anon_symbol_text(&a, "nf_hook_slow+0x1a [nf_tables]", 29, &b);
 	assert_memory_equal(b.p, "nf_hook_slow+0x1a [nf_tables]", 29);
+	buf_clear(&b);
+	anon_symbol_text(&a, "0xffffffffc0a1b2c3", 18, &b);
+	assert_memory_equal(b.p, "0xffff", 6);
+	assert_memory_not_equal(b.p, "0xffffffffc0a1b2c3", 18);
 	buf_clear(&b);
 	anon_path_text(&a, "/user.slice/user-1000.slice/acme.service", 40, &b);
 	buf_u8(&b, 0);
