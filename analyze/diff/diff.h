@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analyze/diff/diff_chance.h"
 #include "analyze/diff/diff_window.h"
 #include "analyze/stats/stats.h"
 #include "formats/buf.h"
@@ -59,11 +60,12 @@ struct diff_side {
 	struct diff *d;
 	struct stats s;
 	struct stats_watch watch;
-	struct stats_top classes; /* uint32_t class: packets, bytes */
-	struct stats_top paths;   /* struct diff_path_key: packets */
-	struct stats_top hops;    /* struct diff_hop_key: histogram of ns */
-	struct stats_top figures; /* struct diff_figure_key: histogram */
-	struct stats_top probes;  /* uint32_t name of stats: events */
+	struct stats_top classes;                       /* uint32_t class: packets, bytes */
+	struct stats_top paths;                         /* struct diff_path_key: packets */
+	struct stats_top hops;                          /* struct diff_hop_key: histogram of ns */
+	struct stats_top figures;                       /* struct diff_figure_key: histogram */
+	struct diff_series *hop_series, *figure_series; /* by number of the group in its table */
+	struct stats_top probes;                        /* uint32_t name of stats: events */
 	struct stats_top dropped; /* struct diff_hop_key, from: the reason, to: 0 */
 	struct diff_windows *windows;
 	struct diff_fact *facts;

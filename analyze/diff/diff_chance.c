@@ -5,6 +5,8 @@
 
 enum { EXACT_MAX = 100000 };
 
+static const double LEAST = 0.05;
+
 /* Of the standard normal distribution, both tails beyond z. */
 static double tails(double z)
 {
@@ -16,7 +18,7 @@ static uint64_t bucket(const struct stats_hist *h, unsigned int page, unsigned i
 	return h->page[page] ? h->page[page][sub] : 0;
 }
 
-double diff_chance_ranks(const struct stats_hist *a, const struct stats_hist *b)
+double diff_chance_ranks(const struct stats_hist *a, const struct stats_hist *b, double independent)
 {
 	double n = (double)a->n, m = (double)b->n, all = n + m;
 	double below = 0, u = 0, ties = 0, variance, off;
@@ -37,7 +39,35 @@ double diff_chance_ranks(const struct stats_hist *a, const struct stats_hist *b)
 	off = fabs(u - n * m / 2) - 0.5;
 	if (variance <= 0 || off <= 0)
 		return 1;
-	return tails(off / sqrt(variance));
+	return tails(off / sqrt(variance) * sqrt(independent));
+}
+
+void diff_series_add(struct diff_series *s, uint64_t value)
+{
+	double v = log2((double)value + 1);
+
+	if (s->n > 0)
+		s->products += v * s->last;
+	s->n++;
+	s->sum += v;
+	s->squares += v * v;
+	s->last = v;
+}
+
+double diff_chance_independent(const struct diff_series *s)
+{
+	double mean, variance, r, share;
+
+	if (s->n < DIFF_CHANCE_FEW)
+		return 1;
+	mean = s->sum / s->n;
+	variance = s->squares / s->n - mean * mean;
+	/* all the same, but for rounding */
+	if (variance < 1e-9)
+		return 1;
+	r = (s->products / (s->n - 1) - mean * mean) / variance;
+	share = (1 - r) / (1 + r);
+	return r <= 0 || share > 1 ? 1 : share < LEAST ? LEAST : share;
 }
 
 static double log_choose(double n, double k)

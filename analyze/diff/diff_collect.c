@@ -36,8 +36,10 @@ int diff_init(struct diff *d, const struct stats_options *o)
 		side->d = d;
 		side->facts = calloc(DIFF_FACTS, sizeof(*side->facts));
 		side->windows = calloc(1, sizeof(*side->windows));
-		if (!side->facts || !side->windows || stats_init(&side->s, o) < 0 ||
-		    !stats_top_init(&side->classes, DIFF_CLASSES) ||
+		side->hop_series = calloc(DIFF_HOPS, sizeof(*side->hop_series));
+		side->figure_series = calloc(DIFF_FIGURES, sizeof(*side->figure_series));
+		if (!side->facts || !side->windows || !side->hop_series || !side->figure_series ||
+		    stats_init(&side->s, o) < 0 || !stats_top_init(&side->classes, DIFF_CLASSES) ||
 		    !stats_top_init(&side->paths, DIFF_PATHS) ||
 		    !stats_top_init(&side->hops, DIFF_HOPS) ||
 		    !stats_top_init(&side->figures, DIFF_FIGURES) ||
@@ -62,6 +64,8 @@ void diff_fini(struct diff *d)
 		stats_top_fini(&side->dropped);
 		free(side->facts);
 		free(side->windows);
+		free(side->hop_series);
+		free(side->figure_series);
 	}
 	ev_batch_free(d->classes);
 	ev_batch_free(d->nodes);
@@ -86,6 +90,22 @@ static struct stats_group *count(struct diff_side *side, struct stats_top *t, co
 
 	side->d->failed |= !g;
 	return g;
+}
+
+/* A value of a group; series are those of its table. */
+static void add_value(struct diff_side *side, struct stats_top *t, struct diff_series *series,
+		      const void *key, size_t len, uint64_t v)
+{
+	struct stats_group *g = count(side, t, key, len);
+
+	if (!g)
+		return;
+	/* one that took another's place begins anew */
+	if (!g->hist)
+		series[g - t->v] = (struct diff_series){0};
+	diff_series_add(&series[g - t->v], v);
+	if (!stats_group_hist(g, v))
+		side->d->failed = true;
 }
 
 /* ---- classes ---- */
@@ -190,10 +210,8 @@ const struct diff_figure diff_figures[DIFF_N_FIGURES] = {
 static void add_figure(struct diff_side *side, uint32_t class, uint32_t figure, uint64_t v)
 {
 	struct diff_figure_key key = {class, figure};
-	struct stats_group *g = count(side, &side->figures, &key, sizeof(key));
 
-	if (g && !stats_group_hist(g, v))
-		side->d->failed = true;
+	add_value(side, &side->figures, side->figure_series, &key, sizeof(key), v);
 }
 
 /* The socket's side of its connections, as a class of packets is named. */
@@ -261,15 +279,12 @@ static void on_hop(void *ctx, struct stats_journey *j, const struct stats_hop *h
 	struct diff_side *side = ctx;
 	struct diff_hop_key key = {j->tag[0], j->last.place, hop->place};
 	uint32_t step[2] = {j->tag[1], hop->place};
-	struct stats_group *g;
 
 	if (j->tag[1] != UINT32_MAX)
 		j->tag[1] = diff_intern(side->d, side->d->nodes, step, sizeof(step), DIFF_NODES);
-	if (j->counted) {
-		g = count(side, &side->hops, &key, sizeof(key));
-		if (g && !stats_group_hist(g, hop->ns > j->last.ns ? hop->ns - j->last.ns : 0))
-			side->d->failed = true;
-	}
+	if (j->counted)
+		add_value(side, &side->hops, side->hop_series, &key, sizeof(key),
+			  hop->ns > j->last.ns ? hop->ns - j->last.ns : 0);
 	if (hop->drop) {
 		key = (struct diff_hop_key){j->tag[0], hop->drop, 0};
 		count(side, &side->dropped, &key, sizeof(key));

@@ -229,14 +229,21 @@ static bool beyond(uint64_t a, uint64_t b, double tolerance, uint64_t floor)
 	return moved((double)a, (double)b, tolerance) && (a > b ? a - b : b - a) > floor;
 }
 
+static double independent(const struct stats_top *t, const struct diff_series *series,
+			  const struct stats_group *g)
+{
+	return diff_chance_independent(&series[g - t->v]);
+}
+
 static void fill_values(struct diff_item *item, const struct stats_group *a,
-			const struct stats_group *b)
+			const struct stats_group *b, double share_a, double share_b)
 {
 	item->all_a = a->count;
 	item->all_b = b->count;
 	quantiles(a->hist, item->qa);
 	quantiles(b->hist, item->qb);
-	item->p = diff_chance_ranks(a->hist, b->hist);
+	/* the worse one: what is rare in the other must not hide it */
+	item->p = diff_chance_ranks(a->hist, b->hist, share_a < share_b ? share_a : share_b);
 	item->size = ratio((double)item->qa[0], (double)item->qb[0]);
 }
 
@@ -252,7 +259,8 @@ static void compare_hop(struct diff *d, const void *key, size_t len, const struc
 	if (!a || !b)
 		return;
 	memcpy(&k, key, sizeof(k));
-	fill_values(&item, a, b);
+	fill_values(&item, a, b, independent(&d->side[0].hops, d->side[0].hop_series, a),
+		    independent(&d->side[1].hops, d->side[1].hop_series, b));
 	item.class = d->classes->strings.v[k.class];
 	buf_clear(&d->key);
 	name = stats_name_text(&d->side[1].s, k.from);
@@ -283,7 +291,8 @@ static void compare_figure(struct diff *d, const void *key, size_t len, const st
 		return;
 	memcpy(&k, key, sizeof(k));
 	figure = &diff_figures[k.figure];
-	fill_values(&item, a, b);
+	fill_values(&item, a, b, independent(&d->side[0].figures, d->side[0].figure_series, a),
+		    independent(&d->side[1].figures, d->side[1].figure_series, b));
 	item.figure = (uint8_t)k.figure;
 	item.what = figure->name;
 	item.class = d->classes->strings.v[k.class];

@@ -116,8 +116,8 @@ ip netns exec $server nft delete table ip skbox
 names "packets that nft drops are named" 0 dropped '^  NETFILTER_DROP came: .* most of them TCP to 8080'
 
 # what waits longer in the queue than before: netem where the kernel has it, else a bucket
-tc -n $server qdisc add dev eth0 root netem delay 4ms 2>/dev/null ||
-	tc -n $server qdisc add dev eth0 root tbf rate 30mbit burst 10k limit 1m
+tc -n $server qdisc add dev eth0 root netem delay 20ms 2>/dev/null ||
+	tc -n $server qdisc add dev eth0 root tbf rate 4mbit burst 5k limit 1m
 record slow
 tc -n $server qdisc del dev eth0 root
 names "a slow link is named" 0 slow '^  TCP from 8080: net:net_dev_queue > net:net_dev_start_xmit'

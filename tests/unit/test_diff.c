@@ -56,8 +56,8 @@ static void test_ranks(void **unused)
 		assert_true(stats_hist_add(&b, i + 10));
 	}
 	/* U is 0 of 100; z = 49.5 / sqrt(100 * 21 / 12) */
-	assert_near(diff_chance_ranks(&a, &b), 0.000183);
-	assert_true(diff_chance_ranks(&a, &a) == 1);
+	assert_near(diff_chance_ranks(&a, &b, 1), 0.000183);
+	assert_true(diff_chance_ranks(&a, &a, 1) == 1);
 	stats_hist_fini(&a);
 	stats_hist_fini(&b);
 	/* of the same distribution one in twenty is below 0.05 */
@@ -66,7 +66,7 @@ static void test_ranks(void **unused)
 			assert_true(stats_hist_add(&a, 1000 + random64() % 9000));
 			assert_true(stats_hist_add(&b, 1000 + random64() % 9000));
 		}
-		wrong += diff_chance_ranks(&a, &b) < 0.05;
+		wrong += diff_chance_ranks(&a, &b, 1) < 0.05;
 		stats_hist_fini(&a);
 		stats_hist_fini(&b);
 	}
@@ -74,13 +74,52 @@ static void test_ranks(void **unused)
 	/* too few to say anything, and all the same */
 	assert_true(stats_hist_add(&a, 1));
 	assert_true(stats_hist_add(&b, 1000));
-	assert_true(diff_chance_ranks(&a, &b) == 1);
+	assert_true(diff_chance_ranks(&a, &b, 1) == 1);
 	stats_hist_fini(&b);
 	for (int i = 0; i < 100; i++)
 		assert_true(stats_hist_add(&a, 1) && stats_hist_add(&b, 1));
-	assert_true(diff_chance_ranks(&a, &b) == 1);
+	assert_true(diff_chance_ranks(&a, &b, 1) == 1);
 	stats_hist_fini(&a);
 	stats_hist_fini(&b);
+}
+
+/* Values that stay as they are for ten packets: ten times as many false alarms, unless it is known. */
+static void test_dependent(void **unused)
+{
+	struct diff_series series[2], apart = {0};
+	struct stats_hist h[2] = {{0}, {0}};
+	unsigned int wrong = 0, naive = 0;
+	double share;
+
+	for (int turn = 0; turn < 1000; turn++) {
+		for (int side = 0; side < 2; side++) {
+			uint64_t v = 0;
+
+			series[side] = (struct diff_series){0};
+			for (int i = 0; i < 400; i++) {
+				if (i % 10 == 0)
+					v = 1000 + random64() % 9000;
+				diff_series_add(&series[side], v);
+				assert_true(stats_hist_add(&h[side], v));
+			}
+		}
+		share = diff_chance_independent(&series[turn % 2]);
+		wrong += diff_chance_ranks(&h[0], &h[1], share) < 0.05;
+		naive += diff_chance_ranks(&h[0], &h[1], 1) < 0.05;
+		stats_hist_fini(&h[0]);
+		stats_hist_fini(&h[1]);
+	}
+	assert_in_range(wrong, 0, 80);
+	assert_in_range(naive, 300, 1000);
+	/* and what is independent, or always the same, counts whole */
+	assert_true(diff_chance_independent(&apart) == 1);
+	for (int i = 0; i < 1000; i++)
+		diff_series_add(&apart, 65535);
+	assert_true(diff_chance_independent(&apart) == 1);
+	apart = (struct diff_series){0};
+	for (int i = 0; i < 10000; i++)
+		diff_series_add(&apart, random64() % 10000);
+	assert_true(diff_chance_independent(&apart) > 0.9);
 }
 
 /* ---- packets ---- */
@@ -368,13 +407,10 @@ static void test_counts_and_facts(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shares),
-		cmocka_unit_test(test_ranks),
-		cmocka_unit_test(test_window),
-		cmocka_unit_test(test_same),
-		cmocka_unit_test(test_drops),
-		cmocka_unit_test(test_latency),
-		cmocka_unit_test(test_counts_and_facts),
+		cmocka_unit_test(test_shares),    cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_dependent), cmocka_unit_test(test_window),
+		cmocka_unit_test(test_same),      cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_latency),   cmocka_unit_test(test_counts_and_facts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
