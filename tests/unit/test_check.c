@@ -167,6 +167,8 @@ static const struct row rows[] = {
 	{OF_EVENTS, "increase: tcpinfo.total_retrans\n    max: 9", "9 in 1 sockets", 'o'},
 	{OF_SOCKETS, "increase: tcpinfo.total_retrans\n    max: 9", "9 (between 9 and any number)",
 	 'u'},
+	{OF_SOCKETS, "increase: tcpinfo.total_retrans\n    per: tcpinfo.segs_out\n    max: 1%",
+	 "1% (between 0% and any number) in", 'u'},
 	{OF_SOCKETS, "increase: tcpinfo.total_retrans\n    max: 8", "9 in", 'N'},
 	{OF_SOCKETS, "latency: [net:a, net:b]\n    max: 1s", "max 100us in", 'o'},
 	{NOTHING, "values: tcpinfo.total_retrans\n    min: 2\n    mean: \"< 5.4\"\n    max: 9",
