@@ -62,7 +62,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture man tests clean install install-skbox install-capture install-lib test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
+.PHONY: all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
 all: skbox skbox-capture man
 skbox: $(B)/skbox
 man: $(B)/man/made
@@ -155,6 +155,10 @@ demo-recording: all $(B)/demo/traffic
 	$(Q)chmod 644 testdata/demo.skbx
 	$(Q)tests/facts testdata/demo.skbx
 	$(Q)$(MAKE) --no-print-directory bless NAME='demo*'
+# crash safety, losses and a bad host, the long way: docs/torture.md
+torture: all
+	$(Q)tests/deps test
+	$(Q)tests/torture/run
 bench:
 	$(Q)tests/deps bench
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) all $(B)/tests/bench/gen-events
