@@ -3,6 +3,7 @@
 # SAN=1 builds everything under ASan and UBSan into build/san; CC=clang works; V=1 shows the commands.
 
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 CC ?= gcc
 CLANG ?= clang
 BPFTOOL ?= bpftool
@@ -62,7 +63,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
+.PHONY: all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib deb test-packages test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
 all: skbox skbox-capture man
 skbox: $(B)/skbox
 man: $(B)/man/made
@@ -197,9 +198,16 @@ install-capture: skbox-capture man
 	install -D -m 644 completions/skbox.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skbox-capture.fish
 install-lib: $(B)/libskbox.a
 	for file in $(PUBLIC); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/include/skbox/$$file || exit; done
-	install -D -m 644 $(B)/libskbox.a $(DESTDIR)$(PREFIX)/lib/libskbox.a
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' packaging/libskbox.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/libskbox.pc
+	install -D -m 644 $(B)/libskbox.a $(DESTDIR)$(LIBDIR)/libskbox.a
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(VERSION),' packaging/libskbox.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libskbox.pc
+
+# Debian packages, into build/deb; built in a copy of the tree
+deb:
+	$(Q)tests/deps deb
+	$(Q)packaging/deb build/deb
+test-packages: deb
+	$(Q)tests/packages.sh build/deb
 
 clean:
 	rm -rf build

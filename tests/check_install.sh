@@ -34,7 +34,7 @@ fi
 
 # the example, as its first lines say, with the .pc file's prefix moved to where it is for the moment
 export PKG_CONFIG_PATH=$tree/lib/pkgconfig
-read -ra flags <<<"$(pkg-config --define-variable=prefix="$tree" --cflags --libs libskbox)"
+read -ra flags <<<"$(pkg-config --define-variable=prefix="$tree" --define-variable=libdir="$tree/lib" --cflags --libs libskbox)"
 if (cd "$work" && "${CC:-gcc}" -Wall -Wextra -Werror "$OLDPWD/examples/drops.c" "${flags[@]}" -o drops) >"$work/log" 2>&1; then
 	"$work/drops" <testdata/demo.skbx >"$work/mine"
 	build/skbox print --drops --fields time,cpu,drop.reason testdata/demo.skbx | awk '$3 != "-" && $1 + 0 { print $1 " cpu " $2 " " $3 }' >"$work/theirs"
