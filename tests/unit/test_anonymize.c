@@ -491,6 +491,36 @@ static void command(void **state)
 	buf_free(&first);
 }
 
+/* For a bug report: the journeys that were chosen, and a summary; nothing else, and no names. */
+static void bundle(void **state)
+{
+	static const struct row_host host = {"web1", "0e17", "skbox-capture", 5, -1};
+	struct row_packet packet = {"net:p", "alice", "wan7", NULL, 1, 2, 9, 1111, 80, 2};
+	struct ev_batch *b = ev_batch_new();
+	struct buf summary = {0};
+
+	row_start(b, 1000, &host);
+	row_packet(b, 2000, &packet);
+	packet.drop = "NO_SOCKET";
+	row_packet(b, 2100, &packet);
+	packet.drop = NULL;
+	packet.track = 99;
+	row_packet(b, 2200, &packet);
+	row_store(b, "whole.skbx", 1000);
+	ev_batch_free(b);
+	assert_int_equal(run("bundle --drops -o @report.skbx @whole.skbx"), 0);
+	assert_non_null(strstr((char *)said.p, "its summary: "));
+	load_file("report.skbx.txt", &summary);
+	assert_non_null(strstr((char *)summary.p, "NO_SOCKET"));
+	assert_null(strstr((char *)summary.p, "wan7"));
+	assert_int_equal(run("json @report.skbx"), 0);
+	assert_int_equal(count("\"packet.len\""), 2); /* of one journey both, of the other none */
+	assert_null(strstr((char *)out.p, "alice"));
+	assert_int_equal(run("bundle -o @none.skbx @missing.skbx"), 2);
+	assert_int_equal(access(place("none.skbx"), F_OK), -1);
+	buf_free(&summary);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup(hostile, make_key),
 		cmocka_unit_test_setup(left, make_key),
 		cmocka_unit_test_setup(command, make_key),
+		cmocka_unit_test_setup(bundle, make_key),
 	};
 
 	if (!anon_key_library()) {
