@@ -78,12 +78,12 @@ def run(words, path, piped):
 
     def read(name, file):
         # the begin, the end and how much: we are to stay small
-        first = file.read1(65536)
-        last, size = first, len(first)
+        first, last, size = b"", b"", 0
         while piece := file.read1(65536):
-            last = (last + piece)[-4096:]
+            room = 65536 - len(first)
+            first, last = first + piece[:room], (last + piece[room:])[-4096:]
             size += len(piece)
-        got[name] = (first if size == len(first) else first + last, size)
+        got[name] = (first + last, size)
 
     reader = threading.Thread(target=read, args=("out", p.stdout))
     reader.start()
