@@ -36,9 +36,10 @@ void functions_fini(struct functions *f)
 static int add_module(struct functions *f, const char *name)
 {
 	struct function_module *v;
+	size_t len = strlen(name);
 	struct btf *btf;
 
-	if (strlen(name) >= sizeof(v->name) || f->n == MODULES_MAX)
+	if (len >= sizeof(v->name) || f->n == MODULES_MAX)
 		return 0;
 	btf = btf__load_module_btf(name, f->vmlinux);
 	if (!btf)
@@ -50,7 +51,7 @@ static int add_module(struct functions *f, const char *name)
 	}
 	f->modules = v;
 	v += f->n++;
-	snprintf(v->name, sizeof(v->name), "%s", name);
+	memcpy(v->name, name, len + 1);
 	v->btf = btf;
 	return 0;
 }
