@@ -59,24 +59,12 @@ for needed in "root [ $(id -u) = 0 ]" "netns unshare -n true" "bpf bpftool prog 
 	${needed#* } >/dev/null 2>&1 || { echo "skip connection: needs ${needed%% *}" && exit 0; }
 done
 client=skbox-conn-$$-c server=skbox-conn-$$-s
-work=$(mktemp -d)
-clean_up() {
-	for name in $client $server; do ip netns del "$name" 2>/dev/null; done
-	rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
-verdict() { if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: $3"; fi; }
+. tests/live/pair
 
 make_network() {
-	ip netns add $client && ip netns add $server &&
-		ip link add eth0 netns $client type veth peer name eth0 netns $server || return
-	for side in "$client 1" "$server 2"; do
-		set -- $side
-		# packets as long as the link has them
-		ip netns exec "$1" ethtool -K eth0 tso off gso off gro off >/dev/null
-		ip -n "$1" addr add 10.78.0."$2"/24 dev eth0 && ip -n "$1" link set eth0 up && ip -n "$1" link set lo up || return
-	done
+	make_pair $client eth0 $server eth0 10.78.0 || return
+	# packets as long as the link has them
+	for name in $client $server; do ip netns exec $name ethtool -K eth0 tso off gso off gro off >/dev/null; done
 	# netem where the kernel has it; else a bucket with a short queue loses packets as well
 	tc -n $server qdisc add dev eth0 root netem rate 20mbit limit 30 loss 8% delay 1ms 2>/dev/null ||
 		tc -n $server qdisc add dev eth0 root tbf rate 20mbit burst 4k limit 20k || return

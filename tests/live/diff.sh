@@ -56,22 +56,10 @@ for needed in "root [ $(id -u) = 0 ]" "netns unshare -n true" "bpf bpftool prog 
 	${needed#* } >/dev/null 2>&1 || { echo "skip diff: needs ${needed%% *}" && exit 0; }
 done
 client=skbox-diff-$$-c server=skbox-diff-$$-s
-work=$(mktemp -d)
-clean_up() {
-	for name in $client $server; do ip netns del "$name" 2>/dev/null; done
-	rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
-verdict() { if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: $3"; fi; }
+. tests/live/pair
 
 make_network() {
-	ip netns add $client && ip netns add $server &&
-		ip link add eth0 netns $client type veth peer name eth0 netns $server || return
-	for side in "$client 1" "$server 2"; do
-		set -- $side
-		ip -n "$1" addr add 10.77.0."$2"/24 dev eth0 nodad && ip -n "$1" link set eth0 up && ip -n "$1" link set lo up || return
-	done
+	make_pair $client eth0 $server eth0 10.77.0 || return
 }
 
 record() { # NAME [RECEIVE-BUFFER]

@@ -9,29 +9,10 @@ done
 make -s --no-print-directory skbox skbox-capture build/tests/live/blast build/tests/live/stream || exit 1
 record=build/skbox-capture skbox=build/skbox blast=$PWD/build/tests/live/blast stream=$PWD/build/tests/live/stream
 tx=skbox-rec-$$-tx rx=skbox-rec-$$-rx
-work=$(mktemp -d)
+. tests/live/pair
 file=$work/file.skbx
-children=()
-cleanup() {
-	[ ${#children[@]} = 0 ] || kill "${children[@]}" 2>/dev/null
-	ip netns del $tx 2>/dev/null
-	ip netns del $rx 2>/dev/null
-	rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM HUP
-verdict() { if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: $3"; fi; }
-equal() { # NAME GOT EXPECTED
-	[ "$2" = "$3" ]
-	verdict "$1" $? "got '$2', expected '$3'"
-}
-
-ip netns add $tx && ip netns add $rx || exit 1
-ip link add va netns $tx type veth peer name vb netns $rx || exit 1
-ip -n $tx addr add 10.71.0.1/24 dev va && ip -n $rx addr add 10.71.0.2/24 dev vb
+make_pair $tx va $rx vb 10.71.0 || exit 1
 ip -n $tx addr add fd71::1/64 dev va nodad && ip -n $rx addr add fd71::2/64 dev vb nodad
-for ns in $tx $rx; do ip -n $ns link set lo up; done
-ip -n $tx link set va up && ip -n $rx link set vb up
 # no question about a neighbour may get into the counts
 ip -n $tx neigh replace 10.71.0.2 lladdr "$(ip -n $rx -br link show vb | awk '{print $3}')" dev va
 # what nobody reads is dropped by the socket, not refused by ICMP: a firewall is quieter than both
