@@ -6,6 +6,7 @@
 #include "analyze/filter/fields_packet.h"
 
 #include "formats/cursor.h"
+#include "formats/linktype.h"
 
 enum {
 	ETH_IPV4 = 0x0800,
@@ -24,15 +25,6 @@ enum {
 	PROTO_ICMP6 = 58,
 	PROTO_DSTOPTS = 60,
 	PROTO_SCTP = 132,
-
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_RAW = 101,
-	LINK_LOOP = 108,
-	LINK_SLL = 113,
-	LINK_IPV4 = 228,
-	LINK_IPV6 = 229,
-	LINK_SLL2 = 276,
 
 	EXTENSIONS_MAX = 8, /* of IPv6, as the kernel's own limits have it */
 	IP6_BYTES = 40,

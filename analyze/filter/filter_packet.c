@@ -11,17 +11,12 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "formats/retis/retis_frame.h"
+#include "formats/linktype.h"
 
 enum {
 	SNAPLEN = 262144,
 	INVENTED_BYTES = 14,
 	NEEDS_MAX = 32, /* addresses and ports of an expression that blocks are asked for */
-
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_LOOP = 108,
-	LINK_SLL = 113,
-	LINK_SLL2 = 276,
 
 	FAMILY_INET = 2,
 	PROTO_TCP = 6,

@@ -18,6 +18,7 @@
 #include "formats/pcap/pcapng_write.h"
 #include "formats/retis/retis_write.h"
 #include "formats/text/text.h"
+#include "formats/linktype.h"
 
 enum {
 	PIECE_BYTES = 256 * 1024,
@@ -26,12 +27,6 @@ enum {
 
 	/* https://www.tcpdump.org/linktypes.html */
 	LINK_NONE = 0xffff, /* no number of a link type: it cannot be shown */
-	LINK_ETHERNET = 1,
-	LINK_RAW_BSD = 12,
-	LINK_RAW_OPENBSD = 14,
-	LINK_RAW = 101,
-	LINK_IPV4 = 228,
-	LINK_IPV6 = 229,
 
 	ETHERNET_BYTES = 14,
 	VLAN_BYTES = 4,

@@ -12,18 +12,13 @@
 #include "formats/pcap/pcap_read.h"
 #include "formats/pcap/pcapng_record.h"
 #include "formats/retis/retis_read.h"
+#include "formats/linktype.h"
 
 enum {
 	BATCH_EVENTS = 8192,
 	BATCH_BYTES = 8 << 20,
 
 	/* https://www.tcpdump.org/linktypes.html */
-	LINK_ETHERNET = 1,
-	LINK_RAW_OPENBSD = 14,
-	LINK_RAW_BSD = 12,
-	LINK_RAW = 101,
-	LINK_IPV4 = 228,
-	LINK_IPV6 = 229,
 
 	INVENTED_BYTES = 14, /* Retis counts the Ethernet header that it invents */
 };

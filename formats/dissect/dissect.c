@@ -2,6 +2,7 @@
 #include "formats/dissect/dissect.h"
 
 #include "formats/dissect/dissect_impl.h"
+#include "formats/linktype.h"
 
 /* IEEE 802 numbers that Retis has a name for; an Ethernet frame of any other ethertype is not shown. */
 static const struct {
@@ -21,20 +22,6 @@ static const char *const protocols[256] = {
 	[27] = "RDP",   [33] = "DCCP",      [41] = "IPv6", [47] = "GRE",   [50] = "ESP",
 	[51] = "AH",    [58] = "ICMPv6",    [89] = "OSPF", [112] = "VRRP", [115] = "L2TP",
 	[132] = "SCTP", [143] = "Ethernet",
-};
-
-/* LINKTYPE_ values of packet files, https://www.tcpdump.org/linktypes.html */
-enum {
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_RAW_BSD = 12,
-	LINK_RAW_OPENBSD = 14,
-	LINK_RAW = 101,
-	LINK_LOOP = 108,
-	LINK_SLL = 113,
-	LINK_IPV4 = 228,
-	LINK_IPV6 = 229,
-	LINK_SLL2 = 276,
 };
 
 const char *dissect_ethertype_name(uint16_t ethertype)

@@ -3,22 +3,9 @@
 
 #include "formats/base64.h"
 #include "formats/cursor.h"
+#include "formats/linktype.h"
 
 enum { ETH_HEADER = 14, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
-
-/* LINKTYPE_ values, https://www.tcpdump.org/linktypes.html */
-enum {
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_RAW_BSD = 12,
-	LINK_RAW_OPENBSD = 14,
-	LINK_RAW = 101,
-	LINK_LOOP = 108,
-	LINK_SLL = 113,
-	LINK_IPV4 = 228,
-	LINK_IPV6 = 229,
-	LINK_SLL2 = 276,
-};
 
 /* What AF_ values of loopback captures mean; AF_INET6 differs from system to system. */
 static uint16_t type_of_family(uint32_t family)

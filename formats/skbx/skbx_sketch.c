@@ -3,6 +3,7 @@
 #include "formats/skbx/skbx_frame.h"
 
 #include "formats/cursor.h"
+#include "formats/linktype.h"
 
 enum {
 	ETH_IPV4 = 0x0800,
@@ -18,7 +19,6 @@ enum {
 	PROTO_FRAGMENT = 44,
 	PROTO_DSTOPTS = 60,
 	PROTO_SCTP = 132,
-	LINK_ETHERNET = 1,
 	EXTENSIONS_MAX = 8,
 };
 
