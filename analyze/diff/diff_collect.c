@@ -423,7 +423,8 @@ void diff_begin(struct diff_side *side)
 {
 	struct stats *first = &side->d->side[0].s;
 
-	side->watch = (struct stats_watch){side, on_begin, on_hop, on_end};
+	side->watch = (struct stats_watch){
+		.ctx = side, .begin = on_begin, .hop = on_hop, .end = on_end};
 	side->s.watch = &side->watch;
 	/* the same names have the same numbers in both */
 	for (uint32_t i = 1; side != side->d->side && i < first->names->strings.n; i++)

@@ -96,9 +96,10 @@ struct stats_socket {
 	uint32_t rtt_us;
 	uint32_t queue, queue_limit; /* LISTEN: most that waited, and how many may */
 	uint64_t full;               /* LISTEN: snapshots with a queue that was full */
+	uint32_t tag;                /* the watcher's; 0 at first */
 };
 
-/* Who wants to see journeys as they are put together; NULL where not. */
+/* Who wants to see what is counted as it is; each of them may be NULL. */
 struct stats_watch {
 	void *ctx;
 	/* Its first event in the file. */
@@ -107,6 +108,10 @@ struct stats_watch {
 	void (*hop)(void *ctx, struct stats_journey *j, const struct stats_hop *hop);
 	/* what: as of enum stats_end. */
 	void (*end)(void *ctx, const struct stats_journey *j, enum stats_end end, uint16_t what);
+	/* A drop. cause: its group in stats.causes, whose value is the watcher's (0 at first); valid for the call. */
+	void (*drop)(void *ctx, const struct ev *ev, struct stats_group *cause);
+	/* An event of a socket: how many segments it had retransmitted since the one before, and a full queue. */
+	void (*socket)(void *ctx, struct stats_socket *k, const struct ev *ev, uint64_t retrans, bool full);
 };
 
 /* One field of --by. */

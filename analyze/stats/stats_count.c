@@ -438,6 +438,7 @@ static void count_drop(struct stats *s, const struct ev *ev)
 	struct buf *k = &s->key;
 	size_t reason, dev;
 	struct stats_flow flow;
+	struct stats_group *cause;
 	struct ev_str function;
 
 	s->drops++;
@@ -463,7 +464,13 @@ static void count_drop(struct stats *s, const struct ev *ev)
 	else
 		buf_str(k, "no packet");
 	add(s, &s->flows, k->p + dev + 1, k->len - dev - 1, 1, bytes);
-	add(s, &s->causes, k->p, k->len, 1, bytes);
+	cause = stats_top_add(&s->causes, k->p, k->len, 1);
+	if (cause)
+		cause->bytes += bytes;
+	else
+		s->failed = true;
+	if (cause && s->watch && s->watch->drop)
+		s->watch->drop(s->watch->ctx, ev, cause);
 	if (stats_function_of(ev, &function)) {
 		s->drops_stack++;
 		buf_clear(k);

@@ -81,7 +81,7 @@ static void count_hop(struct stats *s, struct stats_journey *j)
 	} else {
 		j->first_place = hop.place;
 	}
-	if (s->watch)
+	if (s->watch && s->watch->hop)
 		s->watch->hop(s->watch->ctx, j, &hop);
 	if (kind_of(s, hop.place) & KIND_SENT)
 		j->sent_by = hop.dev;
@@ -169,7 +169,7 @@ static void close_journey(struct stats *s, struct stats_journey *j)
 	slow.first_place = j->first_place;
 	slow.last_place = j->last.place;
 	slow.end = end_of(s, j, &slow.what);
-	if (s->watch)
+	if (s->watch && s->watch->end)
 		s->watch->end(s->watch->ctx, j, slow.end, slow.what);
 	s->journeys++;
 	s->ends[slow.end]++;
@@ -280,7 +280,7 @@ void stats_journey_event(struct stats *s, const struct ev *ev)
 		hop.drop = stats_name(s, ev->skb_drop->drop_reason);
 	if (!j->events && ev->packet)
 		stats_flow_of(ev, &j->flow);
-	if (!j->events && s->watch)
+	if (!j->events && s->watch && s->watch->begin)
 		s->watch->begin(s->watch->ctx, j, ev);
 	if (hop.ns < j->first_ns)
 		j->first_ns = hop.ns;

@@ -88,6 +88,22 @@ uint64_t stats_hist_octave(const struct stats_hist *h, unsigned int bit)
 	return n;
 }
 
+uint64_t stats_hist_between(const struct stats_hist *h, uint64_t low, uint64_t high)
+{
+	uint64_t n = 0;
+	unsigned int sub;
+
+	for (unsigned int page = page_of(low, &sub); page < HIST_PAGES; page++) {
+		for (sub = 0; h->page[page] && sub < HIST_SUB; sub++) {
+			uint64_t value = value_of(page, sub);
+
+			if (value >= low && value < high)
+				n += h->page[page][sub];
+		}
+	}
+	return n;
+}
+
 void stats_hist_fini(struct stats_hist *h)
 {
 	for (unsigned int i = 0; i < HIST_PAGES; i++)

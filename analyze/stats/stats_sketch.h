@@ -29,6 +29,8 @@ bool stats_hist_add(struct stats_hist *h, uint64_t value); /* false: out of memo
 uint64_t stats_hist_quantile(const struct stats_hist *h, double q);
 /* How many values are in [2^bit, 2^(bit+1)); bit 0 has 0, too. */
 uint64_t stats_hist_octave(const struct stats_hist *h, unsigned int bit);
+/* How many values are in [low, high), where both are bounds of buckets: 0 to 31, or (32 + i) << n with i below 32. */
+uint64_t stats_hist_between(const struct stats_hist *h, uint64_t low, uint64_t high);
 void stats_hist_fini(struct stats_hist *h);
 
 /* ---- how many different ones: exact up to 24, then HyperLogLog of 1024 registers (3.3 % off, typically) ---- */

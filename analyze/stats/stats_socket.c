@@ -74,7 +74,7 @@ void stats_socket_event(struct stats *s, const struct ev *ev)
 	bool base = !ev->snap || !EV_HAS(ev->snap, snap, cause) || ev_is(ev->snap->cause, "start");
 	const struct ev_diag *d = ev->diag;
 	struct stats_socket *k;
-	uint64_t key[2];
+	uint64_t key[2], retrans, full;
 
 	key_of(ev, key);
 	if (!key[0] && !key[1])
@@ -82,6 +82,8 @@ void stats_socket_event(struct stats *s, const struct ev *ev)
 	k = socket_of(s, key);
 	if (!k)
 		return;
+	retrans = stats_socket_retrans(k);
+	full = k->full;
 	if (d) {
 		take_tuple(k, d);
 		k->state = d->state;
@@ -105,6 +107,9 @@ void stats_socket_event(struct stats *s, const struct ev *ev)
 	if (ev->skmeminfo && EV_HAS(ev->skmeminfo, skmeminfo, drops))
 		count(k, base, &k->drops_first, &k->drops, ev->skmeminfo->drops);
 	k->used = true;
+	if (s->watch && s->watch->socket)
+		s->watch->socket(s->watch->ctx, k, ev, stats_socket_retrans(k) - retrans,
+				 k->full > full);
 }
 
 uint64_t stats_retransmits(const struct stats *s)
