@@ -15,9 +15,6 @@
 #include "cli/terminal.h"
 #include "formats/skbx/skbx.h"
 
-/* Probes that are told apart; a recording has some hundred at most. */
-enum { PROBES_MAX = 4096 };
-
 struct info_config {
 	bool json, verbose;
 	struct option_list fail_if;
@@ -30,124 +27,9 @@ static const struct option_row rows[] = {
 	FAIL_IF_OPTION(info_config, fail_if),
 };
 
-static bool is_same(struct ev_str a, struct ev_str b)
-{
-	return a.len == b.len && !memcmp(a.p, b.p, a.len);
-}
-
-/* A function can have two probes, of two types; older files do not say the type everywhere. */
-static struct info_probe *probe_of(struct info *o, struct ev_str symbol, struct ev_str type)
-{
-	struct info_probe *v;
-
-	for (uint32_t i = 0; i < o->n_probes; i++) {
-		v = &o->probes[i];
-		if (!is_same(v->symbol, symbol) ||
-		    (type.len && v->type.len && !is_same(v->type, type)))
-			continue;
-		if (!v->type.len && type.len)
-			v->type = ev_string(o->rows, type.p, type.len);
-		return v;
-	}
-	if (o->n_probes == PROBES_MAX)
-		return NULL;
-	v = realloc(o->probes, (o->n_probes + 1) * sizeof(*v));
-	if (!v)
-		return NULL;
-	o->probes = v;
-	v += o->n_probes++;
-	/* the inventory keeps the text as long as info lives */
-	*v = (struct info_probe){.symbol = ev_string(o->rows, symbol.p, symbol.len)};
-	if (type.len)
-		v->type = ev_string(o->rows, type.p, type.len);
-	return v;
-}
-
-/* Keeps a row of the inventory. */
-static void keep(struct info *o, const struct ev *ev)
-{
-	if (o->rows->n < EV_BATCH_MAX)
-		ev_copy(o->rows, ev);
-}
-
-/* One event of an input that has no trailer: counts it. */
-static void count_event(struct info *o, const struct ev *ev)
-{
-	uint64_t time = ev->common ? ev->common->timestamp : 0;
-	struct info_probe *p;
-
-	if (ev->loss) {
-		o->lost += ev->loss->lost + ev->loss->skipped;
-		p = EV_HAS(ev->loss, loss, probe) ? probe_of(o, ev->loss->probe, ev->loss->type)
-						  : NULL;
-		if (p) {
-			p->lost += ev->loss->lost;
-			p->skipped += ev->loss->skipped;
-		}
-	}
-	if (time && (!o->first_ns || time < o->first_ns))
-		o->first_ns = time;
-	if (time > o->last_ns)
-		o->last_ns = time;
-	if (filter_is_record(ev)) {
-		if (!ev->loss)
-			keep(o, ev);
-		return;
-	}
-	o->events++;
-	o->packets += ev->kernel != NULL;
-	o->sockets += ev->diag != NULL;
-	if (ev->kernel || ev->userspace) {
-		p = ev->kernel ? probe_of(o, ev->kernel->symbol, ev->kernel->probe_type)
-			       : probe_of(o, ev->userspace->symbol, ev->userspace->probe_type);
-		if (p)
-			p->recorded++;
-	}
-}
-
-/* What the inventory says of probes, in all. */
-static void take_probes(struct info *o, bool counted)
-{
-	struct ev_walk w = ev_walk(o->rows);
-	struct ev ev = {0};
-
-	while (ev_next(&w, &ev)) {
-		struct info_probe *p = NULL;
-
-		if (ev.probe) {
-			p = probe_of(o, ev.probe->symbol, ev.probe->type);
-			if (p) {
-				p->asked = true;
-				p->attached = ev.probe->attached;
-				p->how = ev.probe->how;
-				p->reason = ev.probe->reason;
-			}
-		} else if (ev.total && !counted) {
-			p = probe_of(o, ev.total->probe, ev.total->type);
-			if (p) {
-				p->recorded += ev.total->recorded;
-				p->lost += ev.total->lost;
-				p->skipped += ev.total->skipped;
-				p->filtered += ev.total->filtered;
-				p->runs += ev.total->runs;
-				p->run_ns += ev.total->run_time;
-				p->total = true;
-			}
-		} else if (ev.total) {
-			p = probe_of(o, ev.total->probe, ev.total->type);
-			if (p) {
-				p->filtered += ev.total->filtered;
-				p->runs += ev.total->runs;
-				p->run_ns += ev.total->run_time;
-			}
-		}
-	}
-}
-
 static int walk_source(struct info *o, char *path)
 {
 	struct source_options options = {.progress = SOURCE_PROGRESS_PIPED};
-	const struct source_status *status;
 	struct ev_batch *batch;
 	struct source *s;
 	int rc = source_open(&s, &options, &path, 1);
@@ -158,18 +40,13 @@ static int walk_source(struct info *o, char *path)
 		struct ev_walk w = ev_walk(batch);
 		struct ev ev = {0};
 
+		info_batch(o);
 		while (ev_next(&w, &ev))
-			count_event(o, &ev);
+			info_event(o, &ev);
 	}
-	status = source_status(s);
-	o->bytes = status->bytes;
-	o->blocks = status->blocks;
-	o->event_file = status->event_files > 0;
-	o->finished = o->event_file && !status->unfinished;
-	o->damaged = status->damaged;
+	info_end(o, source_status(s));
 	rc = rc < 0 ? EXIT_FAILED : source_finish(s);
 	source_close(s);
-	take_probes(o, true);
 	return rc;
 }
 
@@ -200,7 +77,7 @@ static int read_skbx(struct info *o, struct input *in)
 	}
 	w = ev_walk(x.inventory);
 	while (ev_next(&w, &ev))
-		keep(o, &ev);
+		info_keep(o, &ev);
 	o->event_file = true;
 	o->finished = x.finished;
 	o->blocks = x.blocks;
@@ -213,7 +90,7 @@ static int read_skbx(struct info *o, struct input *in)
 	o->last_ns = x.all.last_ns;
 	memcpy(o->sections, x.sections, sizeof(o->sections));
 	skbx_info_free(&x);
-	take_probes(o, false);
+	info_take_totals(o);
 	return EXIT_DONE;
 }
 
@@ -271,11 +148,11 @@ static void fill_values(const struct info *o, struct fail_if_value values[VALUES
 static int show_input(const struct info_config *c, char *path, bool blank_line, struct buf *out,
 		      unsigned int *held)
 {
-	struct info o = {.rows = ev_batch_new()};
+	struct info o;
 	struct fail_if_value values[VALUES];
 	int rc;
 
-	if (!o.rows) {
+	if (info_init(&o) < 0) {
 		terminal_error("out of memory");
 		return EXIT_FAILED;
 	}
@@ -288,8 +165,7 @@ static int show_input(const struct info_config *c, char *path, bool blank_line, 
 		fill_values(&o, values);
 		*held += fail_if_count(&c->fail_if, values, VALUES, NULL);
 	}
-	free(o.probes);
-	ev_batch_free(o.rows);
+	info_fini(&o);
 	return rc;
 }
 

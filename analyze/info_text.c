@@ -58,9 +58,25 @@ static struct single find_single(const struct info *o)
 
 /* ---- text ---- */
 
+/* The text behind it ends with a line feed, and has no other. */
 static void put_label(struct buf *out, const char *label)
 {
-	buf_printf(out, "%-12s", label);
+	buf_put(out, label, strlen(label) + 1);
+}
+
+/* Labels in a column of their own. */
+static void put_facts(struct buf *out, const struct buf *facts)
+{
+	const uint8_t *p = facts->p, *end = p + facts->len;
+
+	while (p < end) {
+		const uint8_t *text = p + strlen((const char *)p) + 1;
+		const uint8_t *feed = memchr(text, '\n', (size_t)(end - text));
+
+		buf_printf(out, "%-12s", (const char *)p);
+		buf_put(out, text, (size_t)(feed - text) + 1);
+		p = feed + 1;
+	}
 }
 
 static void put_str(struct buf *out, const char *label, struct ev_str s)
@@ -359,20 +375,35 @@ static void put_sections(struct buf *out, const struct info *o)
 	}
 }
 
-void info_put_text(const struct info *o, bool blank_line, struct buf *out)
+void info_put_facts(const struct info *o, struct buf *out)
 {
 	struct single one = find_single(o);
 
-	if (blank_line)
+	if (o->name) {
+		put_label(out, "file");
+		text_untrusted(out, o->name, strlen(o->name));
 		buf_u8(out, '\n');
-	put_label(out, "file");
-	text_untrusted(out, o->name, strlen(o->name));
-	buf_u8(out, '\n');
+	}
 	put_machine(out, &one);
 	if (one.has_host)
 		put_host_settings(out, &one.host);
 	put_span(out, o, &one);
 	put_counts(out, o, &one);
+}
+
+void info_put_text(const struct info *o, bool blank_line, struct buf *out)
+{
+	struct single one = find_single(o);
+	struct buf facts = {0};
+
+	if (blank_line)
+		buf_u8(out, '\n');
+	info_put_facts(o, &facts);
+	if (facts.failed)
+		out->failed = true;
+	else
+		put_facts(out, &facts);
+	buf_free(&facts);
 	if (o->n_probes)
 		buf_str(out, "probes:\n");
 	for (uint32_t i = 0; i < o->n_probes; i++)
