@@ -49,6 +49,10 @@ CRYPTO_LIBS := -lcrypto
 ANALYZE_LIBS += $(CRYPTO_LIBS)
 endif
 
+# charts of skbox report: Debian's node-d3; without it, or with D3=, pages have their tables and --version says so
+D3 ?= $(wildcard /usr/share/nodejs/d3/dist/d3.min.js)
+D3_SANKEY ?= $(wildcard /usr/share/nodejs/d3-sankey/dist/d3-sankey.min.js)
+
 # of libskbox: what may be included by others
 PUBLIC := $(addprefix formats/,event.h schema.def schema.h error.h skbx/skbx.h skbx/skbx_file.h)
 
@@ -63,7 +67,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib deb test-packages test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
+.PHONY: FORCE all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib deb test-packages test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
 all: skbox skbox-capture man
 skbox: $(B)/skbox
 man: $(B)/man/made
@@ -93,6 +97,16 @@ $(B)/obj/%.o: %.c
 # the profiles and the rules are part of the programs
 $(B)/obj/analyze/check/check_builtin.o: $(wildcard rules/*.yaml)
 $(B)/obj/capture/config/profile_builtin.o: $(wildcard profiles/*.yaml)
+
+# and so is the page of the report; which chart library it has is in a file, so that another makes it anew
+PAGE := analyze/report/page
+$(B)/obj/analyze/report/report_page.o: CPPFLAGS_ALL += -DREPORT_PAGE='"$(B)/page"'
+$(B)/obj/analyze/report/report_page.o: $(B)/page/tail.html
+$(B)/page/tail.html: $(wildcard $(PAGE)/*) $(D3) $(D3_SANKEY) $(B)/page/charts
+	$(Q)$(PAGE)/build $(@D) $(if $(D3_SANKEY),$(D3),) $(if $(D3),$(D3_SANKEY),)
+$(B)/page/charts: FORCE
+	$(Q)mkdir -p $(@D) && echo '$(D3) $(D3_SANKEY)' | cmp -s - $@ || echo '$(D3) $(D3_SANKEY)' >$@
+FORCE:
 
 # BPF: the skeletons come before the recorder's objects
 # Debian keeps asm/ in a folder of the machine's triplet, which the bpf target does not search

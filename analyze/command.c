@@ -8,12 +8,13 @@
 #include <zstd.h>
 
 #include "analyze/anonymize/anon_key.h"
+#include "analyze/report/report_page.h"
 #include "cli/syscalls.h"
 #include "cli/terminal.h"
 
 const struct command *const command_table[] = {
 	&command_print, &command_sort, &command_sockets, &command_info,   &command_stats,
-	&command_cut, &command_merge,   &command_pcap, &command_json,    &command_anonymize, &command_bundle, &command_diff, &command_check, &command_verify, &command_schema,
+	&command_cut, &command_merge,   &command_pcap, &command_json,    &command_anonymize, &command_bundle, &command_diff, &command_check, &command_verify, &command_schema, &command_report,
 	NULL,
 };
 
@@ -75,9 +76,10 @@ int command_version(void)
 	struct terminal_out out;
 
 	terminal_open(&out, false);
-	buf_printf(&out.buf, "skbox %s\n%s\nzstd version %s\nzlib version %s\nlibseccomp %s\n%s\n", SKBOX_VERSION,
+	buf_printf(&out.buf, "skbox %s\n%s\nzstd version %s\nzlib version %s\nlibseccomp %s\n%s\n%s\n", SKBOX_VERSION,
 		   pcap_lib_version(), ZSTD_versionString(), zlibVersion(), syscalls_version,
-		   crypto ? crypto : "built without libcrypto: no anonymize, no bundle");
+		   crypto ? crypto : "built without libcrypto: no anonymize, no bundle",
+		   report_page_version);
 	return terminal_close(&out) ? EXIT_FAILED : EXIT_DONE;
 }
 

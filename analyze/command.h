@@ -30,7 +30,7 @@ struct command {
 
 extern const struct command command_check, command_print, command_sort, command_sockets, command_info, command_cut,
 	command_json, command_merge, command_verify, command_schema, command_pcap, command_stats,
-	command_diff, command_anonymize, command_bundle;
+	command_diff, command_anonymize, command_bundle, command_report;
 
 /* All of them, in the order of the help; NULL at the end. */
 extern const struct command *const command_table[];
