@@ -125,17 +125,14 @@ function domTip(mark, text) {
 /* Shows the tip of what is under the pointer or has the focus; Escape takes it away. */
 function domTipsStart() {
 	const tip = document.getElementById("tip");
+	let shown = null; /* the mark whose tip it is */
 	const hide = () => {
+		shown = null;
 		tip.hidden = true;
 	};
-	const show = (happening) => {
-		const mark =
-			happening.target instanceof Element &&
-			happening.target.closest("[data-tip]");
-		if (!mark) return hide();
-		tip.textContent = mark.getAttribute("data-tip");
-		tip.hidden = false;
-		const box = mark.getBoundingClientRect(),
+	const place = () => {
+		if (!shown || !shown.isConnected) return hide();
+		const box = shown.getBoundingClientRect(),
 			own = tip.getBoundingClientRect();
 		const room = document.documentElement.clientWidth - own.width - 8;
 		const left = Math.max(8, Math.min(room, box.left + box.width / 2 - own.width / 2));
@@ -143,10 +140,23 @@ function domTipsStart() {
 		tip.style.left = left + "px";
 		tip.style.top = (above > 0 ? above : box.bottom + 8) + "px";
 	};
+	const show = (happening) => {
+		const under = happening.target instanceof Element ? happening.target : null;
+		/* the pointer over nothing does not take away what the keyboard has reached */
+		const mark =
+			(under && under.closest("[data-tip]")) ||
+			document.activeElement.closest("[data-tip]");
+		if (!mark) return hide();
+		tip.textContent = mark.getAttribute("data-tip");
+		tip.hidden = false;
+		shown = mark;
+		place();
+	};
 	document.addEventListener("pointerover", show);
 	document.addEventListener("focusin", show);
 	document.addEventListener("focusout", hide);
-	document.addEventListener("scroll", hide, { passive: true });
+	/* the focus scrolls to its mark, and the tip has to come along */
+	document.addEventListener("scroll", place, { passive: true, capture: true });
 	document.addEventListener("keydown", (press) => {
 		if (press.key === "Escape") hide();
 	});

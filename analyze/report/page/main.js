@@ -71,7 +71,10 @@ function mainPart(id, show) {
 }
 
 function mainShow(report) {
-	const view = timeViewNew(report.span_ns);
+	/* the last event may be at the very beginning of a last bin */
+	const view = timeViewNew(
+		Math.max(report.span_ns, report.timeline.n * report.timeline.bin_ns),
+	);
 	const events = mainPart("events", () => eventsShow(report, view)) || {
 		choose: () => {},
 		all: () => {},
