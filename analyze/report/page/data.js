@@ -42,6 +42,7 @@ function dataTimeline(timeline) {
 	}
 	timeline.n = n;
 	timeline.bin_ns = timeline.bin_ns || 1;
+	timeline.start_ns = timeline.start_ns || 0;
 	timeline.gaps = dataList(timeline.gaps);
 	return timeline;
 }

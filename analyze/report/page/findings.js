@@ -16,6 +16,7 @@ const FINDINGS_KINDS = {
 	queue: ["full queue", "full queues"],
 	slow: ["slow packet", "slow packets"],
 	damage: ["damaged part", "damaged parts"],
+	unfinished: ["recording not finished", "recordings not finished"],
 	unattached: ["probe not attached", "probes not attached"],
 };
 /* So many are shown at once; the others are one step away. */

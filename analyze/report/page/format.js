@@ -129,7 +129,8 @@ function formatTick(ns, step_ns, largest_ns) {
 
 /* Exact to the microsecond, from the first event on: what to look for in the output of print. */
 function formatOffset(ns) {
-	return Number.isFinite(ns) ? "+" + (ns / 1e9).toFixed(6) + FORMAT_SPACE + "s" : FORMAT_NONE;
+	if (!Number.isFinite(ns)) return FORMAT_NONE;
+	return (ns < 0 ? "−" : "+") + (Math.abs(ns) / 1e9).toFixed(6) + FORMAT_SPACE + "s";
 }
 
 /*

@@ -72,8 +72,10 @@ function mainPart(id, show) {
 
 function mainShow(report) {
 	/* the last event may be at the very beginning of a last bin */
+	const { timeline } = report;
 	const view = timeViewNew(
-		Math.max(report.span_ns, report.timeline.n * report.timeline.bin_ns),
+		timeline.start_ns,
+		Math.max(report.span_ns, timelineBinTime(timeline, timeline.n)),
 	);
 	const events = mainPart("events", () => eventsShow(report, view)) || {
 		choose: () => {},

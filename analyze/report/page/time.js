@@ -11,28 +11,29 @@ const TIME_ZOOM = 2;
 /* Less than this many pixels of dragging is a click. */
 const TIME_DRAG_PX = 4;
 
-function timeViewNew(span_ns) {
+function timeViewNew(begin, end) {
+	/* a recording of one event has no length: it gets a microsecond, for axes need one */
+	const last = Math.max(end, begin + TIME_CLOSEST_NS);
 	return {
-		/*
-		 * a recording of one event has no span: it gets a microsecond, so that axes have a
-		 * length
-		 */
-		end: Math.max(span_ns, TIME_CLOSEST_NS),
-		from: 0,
-		to: Math.max(span_ns, TIME_CLOSEST_NS),
+		begin,
+		end: last,
+		from: begin,
+		to: last,
 		cursor: null /* null: none */,
+		/* functions that are called after a change */
 		onRange: [],
-		onCursor: [] /* functions that are called after a change */,
+		onCursor: [],
 	};
 }
 
 function timeViewIsWhole(view) {
-	return view.from === 0 && view.to === view.end;
+	return view.from === view.begin && view.to === view.end;
 }
 
+/* Shows a range, moved and cut to what there is. */
 function timeViewShow(view, from, to) {
-	const length = Math.min(Math.max(to - from, TIME_CLOSEST_NS), view.end);
-	const begin = Math.min(Math.max(0, from), view.end - length);
+	const length = Math.min(Math.max(to - from, TIME_CLOSEST_NS), view.end - view.begin);
+	const begin = Math.min(Math.max(view.begin, from), view.end - length);
 	if (begin === view.from && begin + length === view.to) return;
 	view.from = begin;
 	view.to = begin + length;
@@ -115,8 +116,8 @@ function timeControl(chart) {
 		"+": () => timeViewZoom(view, 1 / TIME_ZOOM, view.cursor),
 		"=": () => timeViewZoom(view, 1 / TIME_ZOOM, view.cursor),
 		"-": () => timeViewZoom(view, TIME_ZOOM, view.cursor),
-		0: () => timeViewShow(view, 0, view.end),
-		Escape: () => timeViewShow(view, 0, view.end),
+		0: () => timeViewShow(view, view.begin, view.end),
+		Escape: () => timeViewShow(view, view.begin, view.end),
 		PageUp: () => timeViewPan(view, -0.5),
 		PageDown: () => timeViewPan(view, 0.5),
 	};
@@ -145,7 +146,7 @@ function timeControl(chart) {
 		},
 		{ passive: false },
 	);
-	svg.addEventListener("dblclick", () => timeViewShow(view, 0, view.end));
+	svg.addEventListener("dblclick", () => timeViewShow(view, view.begin, view.end));
 	timeDrag(chart);
 }
 

@@ -23,9 +23,19 @@ function timelineLanes(timeline) {
 	);
 }
 
+/* When a bin begins. The first may begin a little before zero. */
+function timelineBinTime(timeline, i) {
+	return timeline.start_ns + i * timeline.bin_ns;
+}
+
+/* In which bin a time is, with the share of it that is before. */
+function timelineBinAt(timeline, at) {
+	return (at - timeline.start_ns) / timeline.bin_ns;
+}
+
 function timelineBinText(report, i) {
 	const { timeline } = report;
-	const from = i * timeline.bin_ns;
+	const from = timelineBinTime(timeline, i);
 	const { step } = timeTicks(0, timeline.bin_ns * 2, 2);
 	const parts = [
 		formatTick(from, step, report.span_ns) +
@@ -44,16 +54,16 @@ function timelineBinText(report, i) {
 function timelineDrawLane(lane, timeline, x, y0) {
 	const values = timeline[lane.key];
 	const [from, to] = x.domain();
-	const first = Math.max(0, Math.floor(from / timeline.bin_ns));
-	const last = Math.min(timeline.n - 1, Math.ceil(to / timeline.bin_ns) - 1);
+	const first = Math.max(0, Math.floor(timelineBinAt(timeline, from)));
+	const last = Math.min(timeline.n - 1, Math.ceil(timelineBinAt(timeline, to)) - 1);
 	const most = d3.max(values.slice(first, last + 1)) || 1;
 	const y = d3.scaleLinear([0, most], [0, lane.height - (lane.mark ? 10 : 0)]);
 	const bars = [],
 		marks = [];
 	for (let i = first; i <= last; i++) {
 		if (!values[i]) continue;
-		const left = Math.max(x(i * timeline.bin_ns), x.range()[0]);
-		const right = Math.min(x((i + 1) * timeline.bin_ns), x.range()[1]);
+		const left = Math.max(x(timelineBinTime(timeline, i)), x.range()[0]);
+		const right = Math.min(x(timelineBinTime(timeline, i + 1)), x.range()[1]);
 		/* one event among thousands still has to be seen */
 		const height = Math.max(1.5, y(values[i]));
 		bars.push(
@@ -187,7 +197,8 @@ function timelineDrawCursor(chart, report) {
 				".";
 		return;
 	}
-	const i = Math.min(report.timeline.n - 1, Math.floor(at / report.timeline.bin_ns));
+	const bin = Math.floor(timelineBinAt(report.timeline, at));
+	const i = Math.min(report.timeline.n - 1, bin);
 	domFill(chart.cursor, { x1: chart.x(at), x2: chart.x(at), visibility: "visible" }, []);
 	readout.textContent = i >= 0 ? timelineBinText(report, i) : "";
 }
@@ -210,7 +221,7 @@ function timelineTable(report) {
 			timeline.lost[i]
 		)
 			rows.push([
-				formatOffset(i * timeline.bin_ns),
+				formatOffset(timelineBinTime(timeline, i)),
 				timeline.events[i],
 				timeline.bytes[i],
 				timeline.drops[i],
@@ -231,7 +242,7 @@ function timelineButtons(view) {
 		["Zoom out", "−", () => timeViewZoom(view, TIME_ZOOM, null)],
 		["Earlier", "◀", () => timeViewPan(view, -0.5)],
 		["Later", "▶", () => timeViewPan(view, 0.5)],
-		["Show all", "All", () => timeViewShow(view, 0, view.end)],
+		["Show all", "All", () => timeViewShow(view, view.begin, view.end)],
 	];
 	return domElement(
 		"div",
@@ -334,9 +345,9 @@ function timelineShow(report, view) {
 		step: (direction) => {
 			const i =
 				view.cursor === null
-					? Math.floor(view.from / timeline.bin_ns) - (direction > 0)
-					: Math.floor(view.cursor / timeline.bin_ns);
-			const at = (i + direction + 0.5) * timeline.bin_ns;
+					? Math.floor(timelineBinAt(timeline, view.from)) - (direction > 0)
+					: Math.floor(timelineBinAt(timeline, view.cursor));
+			const at = timelineBinTime(timeline, i + direction + 0.5);
 			return Math.min(view.to, Math.max(view.from, at));
 		},
 	};
