@@ -58,6 +58,7 @@ struct report {
 	struct report_gap gaps[REPORT_GAPS];
 	uint32_t n_gaps;
 	uint32_t drop_cause[KEPT_SLOTS]; /* index in stats.causes + 1; 0: the slot is not of a cause */
+	struct stats_flow drop_flow[KEPT_SLOTS]; /* of that cause */
 	uint32_t n_drop_slots;
 	uint32_t gap_slot, slow_slot; /* + 1; 0: none yet */
 	uint64_t slow_ns, slow_key[2];

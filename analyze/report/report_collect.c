@@ -61,7 +61,8 @@ static bool free_drop_slot(struct report *r, const struct stats_group *cause)
 	return true;
 }
 
-static void keep_drop(struct report *r, const struct ev *ev, struct stats_group *cause)
+static void keep_drop(struct report *r, const struct ev *ev, struct stats_group *cause,
+		      const struct stats_flow *flow)
 {
 	uint64_t n = surely(cause);
 
@@ -76,6 +77,7 @@ static void keep_drop(struct report *r, const struct ev *ev, struct stats_group 
 			return;
 		}
 		r->drop_cause[cause->value - 1] = (uint32_t)(cause - r->stats.causes.v) + 1;
+		r->drop_flow[cause->value - 1] = *flow;
 		r->n_drop_slots++;
 	}
 	kept_add(&r->kept, (uint32_t)cause->value - 1, ev, &r->stats.text);
@@ -108,7 +110,7 @@ static void on_drop(void *ctx, const struct ev *ev, struct stats_group *cause)
 	r->failed |= !cell || key->failed;
 	stats_flow_of(ev, &flow);
 	sockets_drop(&r->sockets, &flow, ns);
-	keep_drop(r, ev, cause);
+	keep_drop(r, ev, cause, &flow);
 }
 
 static void on_socket(void *ctx, struct stats_socket *k, const struct ev *ev, uint64_t retrans,

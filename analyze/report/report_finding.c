@@ -119,11 +119,6 @@ static void find_file(const struct report *r, struct report_findings *f)
 
 /* ---- drops ---- */
 
-static void put_quoted(struct buf *out, const char *field, const char *p, size_t len)
-{
-	buf_printf(out, "%s%s == \"%.*s\"", out->len ? " && " : "", field, (int)len, p);
-}
-
 /* Whether it can stand in an expression, in a shell's single quotes, as it is. */
 static bool is_plain(const char *p, size_t len)
 {
@@ -133,30 +128,65 @@ static bool is_plain(const char *p, size_t len)
 	return len > 0;
 }
 
-/* "-w 'drop.reason == "..." && dev.name == "..."'": all drops of the reason and device. */
+/* " && drop.reason == "...", where the text can stand there. */
+static bool put_quoted(struct buf *out, const char *field, const char *p, size_t len)
+{
+	if (is_plain(p, len))
+		buf_printf(out, "%s%s == \"%.*s\"", out->len ? " && " : "", field, (int)len, p);
+	return is_plain(p, len);
+}
+
+static void put_flow_words(struct buf *out, const struct stats_flow *flow)
+{
+	const char *name = flow->proto == PROTO_TCP   ? "tcp"
+			   : flow->proto == PROTO_UDP ? "udp"
+						      : "sctp";
+
+	if (!flow->family)
+		return;
+	buf_str(out, " && ip.src == ");
+	stats_endpoint_put(flow->family, flow->src, 0, out);
+	buf_str(out, " && ip.dst == ");
+	stats_endpoint_put(flow->family, flow->dst, 0, out);
+	if (flow->ports)
+		buf_printf(out, " && %s.sport == %u && %s.dport == %u", name, flow->sport, name,
+			   flow->dport);
+	else
+		buf_printf(out, " && ip.proto == %u", flow->proto);
+}
+
+/* Words of -w for the drops of a cause: as nearly as they can be said. flow NULL: of all flows. */
 static void put_where(struct buf *out, const char *reason, size_t reason_len, const char *dev,
-		      size_t dev_len)
+		      size_t dev_len, const struct stats_flow *flow)
 {
 	const char *slash = memchr(reason, '/', reason_len);
 	struct buf words = {0};
+	bool said = true;
 
 	/* "SUBSYS/REASON" */
 	if (slash) {
+		said = put_quoted(&words, "drop.subsys", reason, (size_t)(slash - reason));
 		reason_len -= (size_t)(slash + 1 - reason);
 		reason = slash + 1;
 	}
-	if (!is_plain(reason, reason_len))
-		return;
-	put_quoted(&words, "drop.reason", reason, reason_len);
-	if (is_plain(dev, dev_len))
+	said = put_quoted(&words, "drop.reason", reason, reason_len) && said;
+	if (dev_len == strlen("no device") && memcmp(dev, "no device", dev_len) == 0)
+		buf_str(&words, " && !dev.name");
+	else
 		put_quoted(&words, "dev.name", dev, dev_len);
-	buf_str(out, "-w '");
-	buf_put(out, words.p, words.len);
-	buf_str(out, "'");
+	if (flow)
+		put_flow_words(&words, flow);
+	if (said) {
+		buf_str(out, "-w '");
+		buf_put(out, words.p, words.len);
+		buf_u8(out, '\'');
+	}
+	out->failed |= words.failed;
 	buf_free(&words);
 }
 
-static void put_drop(struct report_finding *one, const struct stats_group *g)
+static void put_drop(const struct report *r, struct report_finding *one,
+		     const struct stats_group *g)
 {
 	const char *reason = (const char *)g->key, *end = reason + g->key_len;
 	size_t reason_len = strnlen(reason, g->key_len);
@@ -172,7 +202,8 @@ static void put_drop(struct report_finding *one, const struct stats_group *g)
 	if (dev + dev_len + 1 < end)
 		buf_printf(&one->title, ", %.*s", (int)(end - dev - (ptrdiff_t)dev_len - 1),
 			   dev + dev_len + 1);
-	put_where(&one->where, reason, reason_len, dev, dev_len);
+	put_where(&one->where, reason, reason_len, dev, dev_len,
+		  g->value ? &r->drop_flow[g->value - 1] : NULL);
 	one->advice = advice_of(reason, reason_len);
 	one->first_ns = g->first_ns;
 	one->slot = (uint32_t)g->value;
@@ -191,7 +222,7 @@ static void find_drops(const struct report *r, struct report_findings *f)
 		one = add(f, "drop", REPORT_BAD, g->count);
 		if (!one)
 			return;
-		put_drop(one, g);
+		put_drop(r, one, g);
 		shown += g->count - g->error;
 	}
 	one = s->drops > shown ? add(f, "drop", REPORT_BAD, s->drops - shown) : NULL;
@@ -221,11 +252,28 @@ void report_put_socket(const struct stats_socket *k, struct buf *out)
 	stats_endpoint_put(k->family, k->dst, k->dport, out);
 }
 
+/* Packets and snapshots of it, for -f. */
+static void put_socket_words(const struct stats_socket *k, struct buf *out)
+{
+	if (!k->tuple)
+		return;
+	buf_str(out, "-f 'tcp");
+	if (!k->listen) {
+		buf_str(out, " and host ");
+		stats_endpoint_put(k->family, k->src, 0, out);
+		buf_str(out, " and host ");
+		stats_endpoint_put(k->family, k->dst, 0, out);
+		buf_printf(out, " and port %u", k->dport);
+	}
+	buf_printf(out, " and port %u'", k->sport);
+}
+
 static void take_place(const struct report *r, const struct stats_socket *k,
 		       struct report_finding *one)
 {
 	const struct sockets_one *o = k->tag ? &r->sockets.v[k->tag - 1] : NULL;
 
+	put_socket_words(k, &one->where);
 	if (!o)
 		return;
 	one->slot = o->slot;
@@ -304,6 +352,8 @@ static void find_slow(const struct report *r, struct report_findings *f)
 	buf_str(&one->title, " to ");
 	put_name(s, slow->last_place, &one->title);
 	one->advice = "The latency of each hop tells between which probes the time went.";
+	buf_printf(&one->where, "-w 'track.time == %llu && track.head == 0x%llx'",
+		   (unsigned long long)slow->key[0], (unsigned long long)slow->key[1]);
 	one->first_ns = slow->first_ns;
 	one->slot = r->slow_slot;
 }
