@@ -205,12 +205,7 @@ function eventsControls(list) {
 		domElement("label", { class: "wide" }, "Search ", search),
 		kindLabel,
 		findingLabel,
-		domElement(
-			"label",
-			{ class: "check" },
-			inView,
-			" only the time that the timeline shows",
-		),
+		domElement("label", { class: "check" }, inView, " only the time shown above"),
 		list.reset,
 	);
 }
@@ -237,7 +232,7 @@ function eventsKeys(list) {
 /* What the functions above work on; events get the text that is searched. */
 function eventsListNew(report, view) {
 	for (const event of report.events)
-		event.low = (event.text + "\n" + event.probe + "\n" + event.kind).toLowerCase();
+		event.low = [event.text, event.probe, event.kind].join("\n").toLowerCase();
 	return {
 		report,
 		view,

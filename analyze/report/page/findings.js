@@ -124,7 +124,8 @@ function findingsShowHead(report) {
 		report.first,
 		"for " + formatTime(report.span_ns),
 		...report.recording
-			.filter((row) => row[0] === "host" || row[0] === "kernel")
+			/* a machine without a name calls itself (none) */
+			.filter((row) => /^(host|kernel)$/.test(row[0]) && row[1] !== "(none)")
 			.map((row) => row[0] + " " + row[1]),
 		report.filter && "only " + report.filter,
 	]

@@ -124,7 +124,7 @@ function formatTick(ns, step_ns, largest_ns) {
 		[1, "ns"],
 	].find((each) => largest_ns >= each[0] || each[0] === 1);
 	const decimals = Math.max(0, Math.ceil(Math.log10(unit[0] / step_ns) - 1e-9));
-	return (ns / unit[0]).toFixed(decimals) + " " + unit[1];
+	return (ns ? (ns / unit[0]).toFixed(decimals) : "0") + " " + unit[1];
 }
 
 /* Exact to the microsecond, from the first event on: what to look for in the output of print. */

@@ -63,10 +63,13 @@ function latencyDrawMarks(hop, x, foot) {
 
 function latencyAxis(x, foot) {
 	const [from, to] = x.domain();
-	const powers = [];
-	for (let at = 10 ** Math.ceil(Math.log10(from)); at <= to; at *= 10) powers.push(at);
-	/* less than two powers of ten: steps between them help */
-	const ticks = powers.length >= 2 ? powers : x.ticks(3);
+	const ticks = [];
+	/* less than three powers of ten: 2 and 5 times each help */
+	const steps = to / from < 1000 ? [1, 2, 5] : [1];
+	for (let power = 10 ** Math.floor(Math.log10(from)); power <= to; power *= 10)
+		ticks.push(
+			...steps.map((step) => step * power).filter((at) => at >= from && at <= to),
+		);
 	const every = Math.ceil(ticks.length / Math.max(1, (x.range()[1] - x.range()[0]) / 62));
 	const round = (at) => formatTime(at).replace(/\.0+(\s)/, "$1");
 	return domSvg(

@@ -96,13 +96,20 @@ function pathsColumns(paths) {
 	return columns;
 }
 
-/* Whether the text of a band would stay clear of the name above the node that it leads to. */
-function pathsHasRoom(link, width) {
-	const { target } = link;
-	const name = (pathsNodeText(target).length + 6) * PATHS_LETTER;
-	const left = target.x1 > width - 60 ? target.x1 - name : target.x0;
-	const apart = Math.abs((link.y0 + link.y1) / 2 - (target.y0 - 10));
-	return apart > 14 || (link.source.x1 + target.x0) / 2 + 8 * PATHS_LETTER < left;
+/* Whether the text of a band would stay clear of the names above all nodes. */
+function pathsHasRoom(link, nodes, width) {
+	const x = (link.source.x1 + link.target.x0) / 2,
+		y = (link.y0 + link.y1) / 2;
+	const half = 8 * PATHS_LETTER;
+	return nodes.every((node) => {
+		const name = (pathsNodeText(node).length + 6) * PATHS_LETTER;
+		const left = node.x1 > width - 60 ? node.x1 - name : node.x0;
+		return (
+			Math.abs(y - (node.y0 - 10)) > 14 ||
+			x + half < left ||
+			x - half > left + name
+		);
+	});
 }
 
 function pathsDrawLink(link, nodes, labelled) {
@@ -169,7 +176,7 @@ function pathsDraw(host, paths) {
 	const graph = pathsPlace(paths, width);
 	const few = graph.links.length <= PATHS_LABELLED;
 	const links = graph.links.map((link) =>
-		pathsDrawLink(link, paths.nodes, few && pathsHasRoom(link, width)),
+		pathsDrawLink(link, paths.nodes, few && pathsHasRoom(link, graph.nodes, width)),
 	);
 	const nodes = graph.nodes.map((node) => pathsDrawNode(node, width));
 	const svg = domSvg("svg", {

@@ -50,6 +50,22 @@ const SOCKETS_LANES = [
 	{ name: "delivery rate", series: [["delivery_rate", "delivery rate"]], format: formatBits },
 ];
 
+/* The queues of a listening socket are connections: sock_diag(7), idiag_rqueue and idiag_wqueue. */
+const SOCKETS_LISTEN_LANES = [
+	{
+		name: "accept queue",
+		series: [
+			["recvq", "connections that wait"],
+			["sendq", "may wait"],
+		],
+		format: formatCount,
+	},
+];
+
+function socketsLanesOf(socket) {
+	return socket.state === "LISTEN" ? SOCKETS_LISTEN_LANES : SOCKETS_LANES;
+}
+
 /* The points of a series: {t, value}, value null where it is absent. */
 function socketsPoints(socket, key) {
 	return socket.t.map((t, i) => {
@@ -65,7 +81,7 @@ function socketsPoints(socket, key) {
 function socketsLanes(socket) {
 	const lanes = [],
 		still = [];
-	for (const lane of SOCKETS_LANES) {
+	for (const lane of socketsLanesOf(socket)) {
 		const all = lane.series
 			.map(([key, name]) => ({ key, name, points: socketsPoints(socket, key) }))
 			.filter((series) => series.points.some((point) => point.value !== null));
@@ -252,7 +268,7 @@ function socketsSnapshot(socket, at) {
 
 function socketsText(socket, i) {
 	const parts = [];
-	for (const lane of SOCKETS_LANES) {
+	for (const lane of socketsLanesOf(socket)) {
 		for (const [key, name] of lane.series) {
 			const { value } = socketsPoints(
 				{ t: [0], series: { [key]: [(socket.series[key] || [])[i]] } },
@@ -279,7 +295,7 @@ function socketsDrawCursor(chart) {
 }
 
 function socketsTable(socket) {
-	const all = SOCKETS_LANES.flatMap((lane) =>
+	const all = socketsLanesOf(socket).flatMap((lane) =>
 		lane.series
 			.filter(([key]) => Array.isArray(socket.series[key]))
 			.map(([key, name]) => ({
@@ -306,7 +322,7 @@ function socketsHead(socket) {
 	const more = [
 		socket.state,
 		socket.cong,
-		socket.netns && "ns " + socket.netns,
+		socket.netns,
 		"sk:" + socket.cookie,
 		socket.drops.length && "▼ " + formatPlural(socket.drops.length, "drop"),
 		socket.retransmits.length &&

@@ -345,7 +345,8 @@ function timelineShow(report, view) {
 		step: (direction) => {
 			const i =
 				view.cursor === null
-					? Math.floor(timelineBinAt(timeline, view.from)) - (direction > 0)
+					? Math.floor(timelineBinAt(timeline, view.from)) -
+						(direction > 0)
 					: Math.floor(timelineBinAt(timeline, view.cursor));
 			const at = timelineBinTime(timeline, i + direction + 0.5);
 			return Math.min(view.to, Math.max(view.from, at));
