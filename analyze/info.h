@@ -28,6 +28,7 @@ struct info {
 	struct info_probe *probes;
 	uint32_t n_probes;
 	bool event_file, finished;
+	bool chosen; /* the events are a part of the input's: its size says nothing of them */
 	uint64_t blocks, bytes, damaged;
 	uint64_t events, packets, sockets;
 	uint64_t lost;

@@ -219,7 +219,7 @@ static void put_counts(struct buf *out, const struct info *o, const struct singl
 	buf_printf(out, "%llu bytes", (unsigned long long)o->bytes);
 	if (o->blocks)
 		buf_printf(out, " in %llu blocks", (unsigned long long)o->blocks);
-	if (o->events)
+	if (o->events && !o->chosen)
 		buf_printf(out, ", %.1f an event", (double)o->bytes / (double)o->events);
 	buf_u8(out, '\n');
 	put_label(out, "end");

@@ -185,6 +185,7 @@ static int report_run(int argc, char **argv)
 	if (filter_new(&f, &c.filter) < 0 ||
 	    confine_enter(&(struct confine){.inputs = inputs, .n = (size_t)n, .output = c.out}) < 0)
 		goto out;
+	r->info.chosen = !filter_passes_all(f);
 	if (filter_open(f, &source, &options, inputs, (size_t)n) == 0)
 		rc = report_all(r, &c, source, f, inputs, n);
 out:

@@ -55,7 +55,8 @@ static void prepend(struct timeline *t, int64_t ns)
 		memmove(t->v[k] + n, t->v[k], t->used * sizeof(*t->v[k]));
 		memset(t->v[k], 0, n * sizeof(*t->v[k]));
 	}
-	t->origin -= (int64_t)(n * t->width);
+	/* a step may be more than a signed number holds; where it ends is not */
+	t->origin = (int64_t)((uint64_t)t->origin - n * t->width);
 	t->used += (uint32_t)n;
 	t->at = 0;
 }
@@ -108,14 +109,14 @@ void timeline_fold(const struct timeline *t, uint64_t first, uint64_t last, uint
 		from = t->origin;
 	if (to < from)
 		to = from;
-	start = from - (int64_t)((uint64_t)(from - t->origin) % t->width);
+	start = from - (int64_t)(((uint64_t)from - (uint64_t)t->origin) % t->width);
 	bins->start_ns = start - from;
-	for (bins->bin_ns = t->width; (uint64_t)(to - start) / bins->bin_ns >= max;)
+	for (bins->bin_ns = t->width; ((uint64_t)to - (uint64_t)start) / bins->bin_ns >= max;)
 		bins->bin_ns = rounder(bins->bin_ns);
-	bins->n = (uint32_t)((uint64_t)(to - start) / bins->bin_ns) + 1;
+	bins->n = (uint32_t)(((uint64_t)to - (uint64_t)start) / bins->bin_ns) + 1;
 	for (uint32_t i = 0; i < t->used; i++) {
-		int64_t ns = t->origin + (int64_t)(i * t->width);
-		uint64_t at = ns < start ? 0 : (uint64_t)(ns - start) / bins->bin_ns;
+		int64_t ns = (int64_t)((uint64_t)t->origin + i * t->width);
+		uint64_t at = ns < start ? 0 : ((uint64_t)ns - (uint64_t)start) / bins->bin_ns;
 
 		for (int k = 0; k < TIMELINE_KINDS; k++)
 			bins->v[k][at < bins->n ? at : bins->n - 1] += t->v[k][i];
