@@ -49,7 +49,7 @@ function dropsList(title, rows, total, wide) {
 				domElement(
 					"tr",
 					{},
-					["what", "drops", "share", "", "bytes"].map((name) =>
+					["what", "drops", "share", "bar", "bytes"].map((name) =>
 						domElement("th", { scope: "col" }, name),
 					),
 				),
@@ -154,7 +154,7 @@ function dropsShow(report) {
 				{ class: "none" },
 				probes || !report.probes.length
 					? "No packet was dropped."
-					: "No drop was recorded; skb:kfree_skb was not among the probes, so there may have been some.",
+					: "No drop was recorded, but skb:kfree_skb was not probed: there may have been some.",
 			),
 		);
 		return;

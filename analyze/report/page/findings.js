@@ -205,7 +205,11 @@ function findingsItem(report, finding, act) {
 					{
 						class: "screen-only",
 						"data-finding": finding.id,
-						"aria-label": "Show the events of " + name,
+						"aria-label":
+							"Show " +
+							formatPlural(events, "event") +
+							" of " +
+							name,
 					},
 					() => act(finding),
 				),
@@ -237,7 +241,7 @@ function findingsShow(report, act) {
 				"p",
 				{ class: "none" },
 				report.counts.events
-					? "Nothing that this recording shows: no losses, drops, retransmits, full queues or slow packets."
+					? "Nothing that this recording shows: no losses, drops, retransmits or slow packets."
 					: "There are no events to look at. Was the traffic there, and did the probes attach?",
 			),
 		);

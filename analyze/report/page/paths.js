@@ -9,6 +9,8 @@ const PATHS_WIDTH = 640;
 const PATHS_LABEL = 34; /* between nodes: a line of text above each, and air */
 /* Up to so many bands are labelled; above, the tip and the table tell. */
 const PATHS_LABELLED = 14;
+const PATHS_COLUMN_MOST = 210; /* so wide a column gets for the names above its nodes */
+const PATHS_END_MOST = 280;
 const PATHS_LETTER = 7; /* about how wide a letter of a bold name is */
 /* How a journey ended, as nodes show it beside their colour. */
 const PATHS_ENDS = {
@@ -60,7 +62,7 @@ function pathsPlace(paths, width) {
 		.nodeAlign(d3.sankeyJustify)
 		.extent([
 			[4, PATHS_LABEL - 8],
-			[width - 4, height - 6],
+			[width - pathsEndWidth(paths), height - PATHS_LABEL / 2],
 		]);
 	const graph = place({
 		nodes: paths.nodes.map((node, i) => ({ ...node, i })),
@@ -72,6 +74,20 @@ function pathsPlace(paths, width) {
 		})),
 	});
 	return { ...graph, height };
+}
+
+/* The room for the names of ends, right of them. A longer one is cut at the edge. */
+function pathsEndWidth(paths) {
+	const ends = paths.nodes.filter((node) => PATHS_ENDS[node.kind]);
+	const longest = Math.max(0, ...ends.map((node) => pathsNodeText(node).length));
+	return Math.min(PATHS_END_MOST, (longest + 6) * PATHS_LETTER) + 10;
+}
+
+/* From column to column at least. */
+function pathsColumnWidth(paths) {
+	const inner = paths.nodes.filter((node) => !PATHS_ENDS[node.kind]);
+	const longest = Math.max(0, ...inner.map((node) => pathsNodeText(node).length));
+	return Math.min(PATHS_COLUMN_MOST, (longest + 5) * PATHS_LETTER);
 }
 
 /* How many nodes stand above each other, by their distance from the start. */
@@ -96,18 +112,18 @@ function pathsColumns(paths) {
 	return columns;
 }
 
-/* Whether the text of a band would stay clear of the names above all nodes. */
-function pathsHasRoom(link, nodes, width) {
+/* Whether the text of a band would stay clear of the names above nodes; ends have theirs beside. */
+function pathsHasRoom(link, nodes) {
 	const x = (link.source.x1 + link.target.x0) / 2,
 		y = (link.y0 + link.y1) / 2;
 	const half = 8 * PATHS_LETTER;
 	return nodes.every((node) => {
 		const name = (pathsNodeText(node).length + 6) * PATHS_LETTER;
-		const left = node.x1 > width - 60 ? node.x1 - name : node.x0;
 		return (
+			!node.sourceLinks.length ||
 			Math.abs(y - (node.y0 - 10)) > 14 ||
-			x + half < left ||
-			x - half > left + name
+			x + half < node.x0 ||
+			x - half > node.x0 + name
 		);
 	});
 }
@@ -146,9 +162,10 @@ function pathsDrawLink(link, nodes, labelled) {
 	);
 }
 
-function pathsDrawNode(node, width) {
-	/* above the node, for its bands have texts of their own */
-	const [x, anchor] = node.x1 > width - 60 ? [node.x1, "end"] : [node.x0, "start"];
+function pathsDrawNode(node) {
+	/* above the node, for its bands have texts of their own; at the ends there is room beside it */
+	const end = !node.sourceLinks.length;
+	const [x, y] = end ? [node.x1 + 6, (node.y0 + node.y1) / 2 + 4] : [node.x0, node.y0 - 6];
 	const kind = PATHS_ENDS[node.kind] ? node.kind : "probe";
 	const height = Math.max(2, node.y1 - node.y0);
 	const part = domSvg(
@@ -163,7 +180,7 @@ function pathsDrawNode(node, width) {
 		}),
 		domSvg(
 			"text",
-			{ x, y: node.y0 - 6, "text-anchor": anchor, class: "node-name" },
+			{ x, y, class: "node-name" },
 			pathsNodeText(node),
 			domSvg("tspan", { class: "node-count", dx: 6 }, formatCount(node.value)),
 		),
@@ -172,13 +189,15 @@ function pathsDrawNode(node, width) {
 }
 
 function pathsDraw(host, paths) {
-	const width = Math.max(PATHS_WIDTH, domWidth(host));
+	const columns = Object.keys(pathsColumns(paths)).length;
+	const least = (columns - 1) * pathsColumnWidth(paths) + pathsEndWidth(paths);
+	const width = Math.max(PATHS_WIDTH, least, domWidth(host));
 	const graph = pathsPlace(paths, width);
 	const few = graph.links.length <= PATHS_LABELLED;
 	const links = graph.links.map((link) =>
-		pathsDrawLink(link, paths.nodes, few && pathsHasRoom(link, graph.nodes, width)),
+		pathsDrawLink(link, paths.nodes, few && pathsHasRoom(link, graph.nodes)),
 	);
-	const nodes = graph.nodes.map((node) => pathsDrawNode(node, width));
+	const nodes = graph.nodes.map((node) => pathsDrawNode(node));
 	const svg = domSvg("svg", {
 		viewBox: `0 0 ${width} ${graph.height}`,
 		class: "plot",
@@ -187,7 +206,7 @@ function pathsDraw(host, paths) {
 		"aria-label": "Paths of packets; the arrow keys go along",
 	});
 	svg.append(...links, ...nodes);
-	svg.style.minWidth = PATHS_WIDTH + "px";
+	svg.style.minWidth = Math.max(PATHS_WIDTH, least) + "px";
 	host.replaceChildren(svg);
 	domRove([...svg.querySelectorAll(".node, .band")]);
 }

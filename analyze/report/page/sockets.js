@@ -10,7 +10,7 @@ const SOCKETS_LEFT = 78,
 const SOCKETS_LANE = 50,
 	SOCKETS_LANE_HEAD = 20;
 const SOCKETS_SIGN_ROW = 11; /* drops and retransmits have a row of signs each, above the lanes */
-const SOCKETS_LETTER = 6.7; /* about how wide a letter of 12 px is, to put things behind text */
+const SOCKETS_DASHES = ["——", "- - -"]; /* the two lines of a lane, in text */
 /*
  * Up to so many points of a line are drawn as points, too: where it was known, and where it is
  * only joined.
@@ -132,33 +132,17 @@ function socketsDrawLine(series, i, x, y) {
 	);
 }
 
-/* The name of a lane and, where it has two lines, which is which. */
+/* The name of a lane and, where it has two lines, which is which: the signs flow with the text. */
 function socketsDrawName(lane, left, y) {
-	let x = left + lane.name.length * (SOCKETS_LETTER + 0.6) + 12;
-	const keys =
-		lane.series.length < 2
-			? []
-			: lane.series.map((series, i) => {
-					const at = x;
-					x += 22 + series.name.length * SOCKETS_LETTER + 14;
-					return domSvg(
-						"g",
-						{ class: "series series-" + i },
-						domSvg("line", {
-							class: "line",
-							x1: at,
-							x2: at + 18,
-							y1: y - 4,
-							y2: y - 4,
-						}),
-						domSvg("text", { x: at + 22, y }, series.name),
-					);
-				});
+	const keys = lane.series.length < 2 ? [] : lane.series;
 	return domSvg(
-		"g",
-		{ class: "lane-head" },
-		domSvg("text", { class: "lane-name", x: left, y }, lane.name),
-		keys,
+		"text",
+		{ class: "lane-head", x: left, y },
+		domSvg("tspan", { class: "lane-name" }, lane.name),
+		keys.map((series, i) => [
+			domSvg("tspan", { class: "key key-" + i, dx: 12 }, SOCKETS_DASHES[i]),
+			domSvg("tspan", { dx: 5 }, series.name),
+		]),
 	);
 }
 
@@ -290,7 +274,7 @@ function socketsDrawCursor(chart) {
 	readout.textContent =
 		i >= 0
 			? socketsText(socket, i)
-			: formatPlural(socket.t.length, "snapshot") +
+			: formatPlural(socket.t.length, "reading") +
 				(chart.still ? "; all the time: " + chart.still : "");
 }
 
@@ -305,7 +289,7 @@ function socketsTable(socket) {
 			})),
 	);
 	return domTable(
-		"Snapshots of " + socket.label,
+		"Readings of " + socket.label,
 		[{ name: "time" }, ...all.map((each) => ({ name: each.name, number: true }))],
 		socket.t.map((t, i) => [
 			formatOffset(t),
@@ -316,6 +300,14 @@ function socketsTable(socket) {
 			),
 		]),
 	);
+}
+
+/* Where the socket's packets were in trouble, with some air; null where that is most of the time. */
+function socketsTrouble(socket, view) {
+	const times = [...socket.drops, ...socket.retransmits];
+	const [from, to] = d3.extent(times.length ? times : socket.t);
+	const air = Math.max((to - from) * 0.3, (view.end - view.begin) / 100);
+	return to - from + 2 * air < (view.end - view.begin) / 2 ? [from - air, to + air] : null;
 }
 
 function socketsHead(socket) {
@@ -351,7 +343,7 @@ function socketsItem(list, socket, view) {
 			domElement(
 				"p",
 				{ class: "readout" },
-				formatPlural(socket.t.length, "snapshot") +
+				formatPlural(socket.t.length, "reading") +
 					(still.length ? ": " + still.join(", ") : ""),
 			),
 		);
@@ -375,12 +367,23 @@ function socketsChart(item, given) {
 		"aria-label":
 			"Socket " +
 			socket.label +
-			" over time. Left and right go from snapshot to snapshot, plus and" +
+			" over time. Left and right go from reading to reading, plus and" +
 			" minus zoom, zero shows all.",
 	});
 	const content = domSvg("g");
 	svg.append(content);
 	host.append(svg);
+	const trouble = socketsTrouble(socket, view);
+	if (trouble)
+		item.firstChild.append(
+			domButton(
+				socket.drops.length + socket.retransmits.length
+					? "Zoom to its drops and retransmits"
+					: "Zoom to its time",
+				{ class: "screen-only quiet" },
+				() => timeViewShow(view, trouble[0], trouble[1]),
+			),
+		);
 	item.append(
 		host,
 		readout,
@@ -419,7 +422,7 @@ function socketsShow(report, view) {
 				{ class: "none" },
 				report.counts.snapshots
 					? "None of the sockets stands out."
-					: "No sockets were recorded: skbox-capture --sockets 100ms records them beside the packets.",
+					: "No sockets were recorded; skbox-capture --sockets 100ms does, beside packets.",
 			),
 		);
 		return null;

@@ -94,7 +94,11 @@ function timeAxis(x, top, bottom) {
 			}),
 			domSvg(
 				"text",
-				{ x: x(at), y: bottom + 16, "text-anchor": "middle" },
+				{
+					x: x(at),
+					y: bottom + 16,
+					"text-anchor": x(at) > right - 16 ? "end" : "middle",
+				},
 				formatTick(at, step, to),
 			),
 		]),
