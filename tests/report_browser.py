@@ -3,7 +3,7 @@
 """Opens reports in a headless Chromium and compares what is drawn with the data inside them.
 
 usage: report_browser.py REPORT.html...    each report is opened; what it does not have is not asked of it
-       report_browser.py --shoot REPORT.html THEME OUT.png    a picture of its first screens, for docs/
+       report_browser.py --shoot REPORT.html light|dark FROM TO OUT.png    from one part of it to another: body, #paths
 
 Prints "ok NAME" and "not ok NAME: reason". Needs chromium, chromium-driver and python3-selenium of Debian.
 """
@@ -466,13 +466,16 @@ def run(driver, path):
             print(f"not ok {title}: the check itself failed")
 
 
-def shoot(driver, path, theme, out):
+def shoot(driver, path, theme, first, end, out):
+    """A picture from the top of one part of the page to the top of another, for docs/."""
     report = Report(driver, path)
     report.open()
     report.media(theme=theme)
-    time.sleep(0.3)
+    top, bottom = (report.js("return document.querySelector(arguments[0]).getBoundingClientRect().top + scrollY", part)
+                   for part in (first, end))
     shot = driver.execute_cdp_cmd("Page.captureScreenshot", {
-        "captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": 1280, "height": 1800, "scale": 1}})
+        "captureBeyondViewport": True,
+        "clip": {"x": 0, "y": max(0, top - 8), "width": 1280, "height": bottom - top, "scale": 1}})
     with open(out, "wb") as file:
         file.write(base64.b64decode(shot["data"]))
 
@@ -482,7 +485,7 @@ def main():
     driver = start(profile)
     try:
         if sys.argv[1] == "--shoot":
-            shoot(driver, *sys.argv[2:5])
+            shoot(driver, *sys.argv[2:7])
             return
         for path in sys.argv[1:]:
             try:
