@@ -45,6 +45,30 @@ for script in analyze/report/page/*.js; do
 	grep -nHE 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|setTimeout\("' "$script" | grep -v '^[^:]*:[0-9]*:[[:space:]]*/\?\*'
 done | { ! grep . && echo "ok no script makes markup of text" || echo "not ok no script makes markup of text: see above"; }
 
-timeout 90 /usr/bin/python3 tests/report_browser.py "$work/demo.html" "$work/loss.html" "$work/hostile.html" ||
-	echo "not ok report: the browser test ended with status $?"
+# Without the chart library, with nothing in it, and as large as pages get (3 MB): made of the same parts.
+$skbox report testdata/demo.skbx --json >"$work/demo.json"
+analyze/report/page/build "$work/plain"
+cat "$work/plain/head.html" "$work/demo.json" "$work/plain/tail.html" >"$work/without charts.html"
+$skbox report testdata/demo.skbx -w 'skb.len == 1' -o "$work/nothing.html"
+/usr/bin/python3 - build/page "$work/demo.json" >"$work/large.html" <<'PYTHON'
+import json, sys
+head, tail = (open(f"{sys.argv[1]}/{part}.html", encoding="utf-8").read() for part in ("head", "tail"))
+data = json.load(open(sys.argv[2], encoding="utf-8"))
+data["events"] *= 90
+for socket in data["sockets"]:
+    times = len(socket["t"])
+    socket["t"] = [data["span_ns"] * i // 400 for i in range(400)]
+    socket["series"] = {key: [values[i % times] for i in range(400)] for key, values in socket["series"].items()}
+data["sockets"] *= 4
+data["timeline"].update(bin_ns=data["span_ns"] // 600 + 1, n=600, **{
+    key: [i * i % 97 for i in range(600)] for key in ("events", "bytes", "drops", "retransmits", "lost")})
+while len(json.dumps(data)) < 2_600_000:
+    data["events"] += data["events"][:100]
+sys.stdout.write(head + json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026") + tail)
+PYTHON
+
+browser() { timeout 90 /usr/bin/python3 tests/report_browser.py "$@" || echo "not ok report: the browser test ended with status $?"; }
+browser "$work/demo.html" "$work/loss.html" "$work/hostile.html"
+browser --only opens,head,text,drops,search,tables,narrow,print,keyboard,quiet "$work/without charts.html" "$work/nothing.html"
+browser --only opens,timeline,paths,quiet "$work/large.html"
 exit 0
