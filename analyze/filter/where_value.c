@@ -107,12 +107,26 @@ static bool parse_hex(const char *p, size_t len, __int128 *v)
 	return len > 0;
 }
 
+/* The decimal digits that begin p, at most `most`; how many there are, 0 also for too many. */
+static size_t parse_digits(const char *p, size_t len, size_t most, __int128 *v)
+{
+	size_t n = 0;
+
+	*v = 0;
+	for (; n < len && p[n] >= '0' && p[n] <= '9'; n++) {
+		if (n == most)
+			return 0;
+		*v = *v * 10 + (p[n] - '0');
+	}
+	return n;
+}
+
 /* "12", "0x1f", "-3", "1.5ms". */
 static bool parse_number(const struct field *f, const char *p, size_t len, struct number *out)
 {
 	bool is_negative = len && *p == '-';
 	__int128 whole = 0, part = 0, power = 1, sum;
-	size_t i, digits = 0;
+	size_t i, digits;
 	struct unit u;
 
 	*out = (struct number){0};
@@ -124,17 +138,17 @@ static bool parse_number(const struct field *f, const char *p, size_t len, struc
 		out->floor = is_negative ? -whole : whole;
 		return true;
 	}
-	for (i = 0; i < len && p[i] >= '0' && p[i] <= '9'; i++, digits++)
-		whole = whole * 10 + (p[i] - '0');
-	if (!digits || digits > WHOLE_DIGITS)
+	i = parse_digits(p, len, WHOLE_DIGITS, &whole);
+	if (!i)
 		return false;
 	if (i < len && p[i] == '.') {
-		for (i++, digits = 0; i < len && p[i] >= '0' && p[i] <= '9'; i++, digits++) {
-			part = part * 10 + (p[i] - '0');
-			power *= 10;
-		}
-		if (!digits || digits > FRACTION_DIGITS)
+		i++;
+		digits = parse_digits(p + i, len - i, FRACTION_DIGITS, &part);
+		if (!digits)
 			return false;
+		i += digits;
+		while (digits--)
+			power *= 10;
 	}
 	if (!find_unit(f, p + i, len - i, &u))
 		return false;
