@@ -7,6 +7,7 @@
 
 #include <sched.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -145,6 +146,25 @@ static int add(scmp_filter_ctx c, const struct syscalls_rule *v, size_t n, uint3
 	return rc;
 }
 
+static bool is_named(const char *name, const struct syscalls_rule *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(v[i].name, name))
+			return true;
+	return false;
+}
+
+/* The deadly ones; of one that a rule names, what the rule does not allow is refused as all else is. */
+static int add_deadly(scmp_filter_ctx c, const struct syscalls_rule *v, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < COUNT(deadly); i++)
+		if (!is_named(deadly[i].name, v, n))
+			rc = add(c, &deadly[i], 1, SCMP_ACT_KILL_PROCESS);
+	return rc;
+}
+
 int syscalls_limit(const struct syscalls_rule *rules, size_t n, struct skbox_error *err)
 {
 	/* a signal to oneself, which abort() and raise() send */
@@ -161,7 +181,7 @@ int syscalls_limit(const struct syscalls_rule *rules, size_t n, struct skbox_err
 	if (!rc)
 		rc = add(c, rules, n, SCMP_ACT_ALLOW);
 	if (!rc)
-		rc = add(c, deadly, COUNT(deadly), SCMP_ACT_KILL_PROCESS);
+		rc = add_deadly(c, rules, n);
 	/* its flags are in memory, which a filter cannot see: the C library takes clone() then */
 	if (!rc)
 		rc = seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

@@ -34,7 +34,7 @@ struct syscalls_rule {
 /*
  * From now on all threads of this process, and those that it makes, may read and write what is open, and
  * use memory, threads and time; of the rest, the n rules. Executing a program or looking into another process
- * ends it, all else is EPERM. Memory cannot become code. no_new_privs is set by this.
+ * ends it (but where a rule names the call), all else is EPERM. Memory cannot become code. no_new_privs is set by this.
  *
  * 0, or a negative errno with err filled; -ENOSYS where it is not built in, -EINVAL of a kernel without it.
  */

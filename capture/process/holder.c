@@ -14,6 +14,7 @@
 #include "capture/probe/kallsyms.h"
 #include "capture/process/child.h"
 #include "capture/process/rights.h"
+#include "capture/process/sandbox.h"
 #include "capture/process/stats.h"
 #include "cli/terminal.h"
 
@@ -178,6 +179,7 @@ static void loop(struct state *s, int stats_fd)
 int holder_run(void *holder, int fd)
 {
 	struct state s = {.setup = holder};
+	struct skbox_error err = {0};
 	int rc;
 
 	child_close(s.setup->not_ours, 2);
@@ -186,10 +188,11 @@ int holder_run(void *holder, int fd)
 	rc = cost_init(&s.cost, s.setup->probes, s.setup->costs_often);
 	if (!rc)
 		rc = rights_keep(RIGHT(CAP_BPF) | (s.setup->command ? RIGHT(CAP_KILL) : 0));
-	if (rc) {
-		struct skbox_error err = {0};
-
+	if (rc)
 		error_set(&err, rc, 0, "dropping rights: %s", strerror(-rc));
+	else
+		rc = sandbox_enter_holder(s.setup->command, &err);
+	if (rc) {
 		channel_send(&s.writer, MESSAGE_FAILED, &err, sizeof(err));
 	} else if (!channel_send(&s.writer, MESSAGE_READY, NULL, 0)) {
 		loop(&s, s.setup->stats_fd);

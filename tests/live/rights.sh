@@ -49,6 +49,7 @@ equal "it can get none" "$(status $writer NoNewPrivs)" 1
 equal "it is nobody" "$(status $writer Uid) $(status $writer Gid)" "65534 65534"
 if $record --version | grep -q '^libseccomp [0-9]'; then
 	equal "its system calls are limited" "$(status $writer Seccomp)" 2
+	equal "those of the holder, too" "$(status $holder Seccomp)" 2
 fi
 equal "it has nothing of BPF open" "$(opened $writer)" ""
 equal "the holder has CAP_BPF alone" "$(status $holder CapEff) $(status $holder NoNewPrivs)" "0000008000000000 1"
