@@ -25,11 +25,13 @@ Q := $(if $(filter 1,$(V)),,@)
 WERROR := $(if $(CI),-Werror,)
 
 CFLAGS ?= -g
+# the same bytes wherever it is built
+SAMEPATH := -ffile-prefix-map=$(CURDIR)=.
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=$(if $(filter 1,$(SAN)),0,2) -fPIE
 # system headers before -I.: <linux/...> must not be shadowed by our folders
 CPPFLAGS_ALL := -I. -I$(B) -D_GNU_SOURCE -DSKBOX_VERSION='"$(VERSION)"' $(CPPFLAGS)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-CFLAGS_ALL := -std=gnu11 -pthread $(OPT) $(CFLAGS) $(WARN) $(WERROR) $(HARDEN) $(SANFLAGS)
+CFLAGS_ALL := -std=gnu11 -pthread $(OPT) $(CFLAGS) $(WARN) $(WERROR) $(HARDEN) $(SAMEPATH) $(SANFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 
 FORMATS_LIBS := -lzstd -lpcap -lz
@@ -115,7 +117,7 @@ $(CAPTURE_OBJ): | $(BPF_SKEL)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	@echo "  BPF     $<"
-	$(Q)$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -Werror -I. $(BPF_CPPFLAGS) -MMD -MP -c -o $@.tmp $< -MT $@ -MF $(@:.o=.d)
+	$(Q)$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -Werror $(SAMEPATH) -I. $(BPF_CPPFLAGS) -MMD -MP -c -o $@.tmp $< -MT $@ -MF $(@:.o=.d)
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 .PRECIOUS: $(B)/bpf/%.bpf.o
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o

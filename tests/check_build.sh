@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Checks of the build: the other compiler, the analyzer alone, installation.
+# Checks of the build: the other compiler, the analyzer alone, the same bytes twice, hardening, installation.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 work=$(mktemp -d)
@@ -32,6 +32,35 @@ try "the analyzer links neither libbpf nor libelf" \
 try "the recorder builds with clang and no warning" \
 	make -j"$jobs" --no-print-directory CI=1 CC=clang B=build/clang skbox-capture
 try "everything builds with gcc and no warning" make -j"$jobs" --no-print-directory CI=1 B=build/gcc CC=gcc all
+
+# Two builds of one tree are the same bytes, in whatever directory and at whatever time.
+elsewhere=$work/another/directory
+same() { # PROGRAM
+	cmp "build/gcc/$1" "$elsewhere/build/gcc/$1"
+}
+mkdir -p "$elsewhere" && git ls-files -z --cached --others --exclude-standard -- . ':!testdata' | xargs -0 cp --parents -t "$elsewhere"
+try "everything builds in another directory" make -C "$elsewhere" -s -j"$jobs" --no-print-directory CI=1 B=build/gcc CC=gcc skbox skbox-capture
+for program in skbox skbox-capture libskbox.a bpf/record.bpf.o bpf/record_plain.bpf.o; do
+	try "built twice, the same bytes: $program" same $program
+done
+
+# What makes a weakness hard to use, in the programs as they are built.
+hard() { # PROGRAM WHAT
+	case $2 in
+	PIE) readelf -hd "$1" | grep >/dev/null 'Type: *DYN' && readelf -d "$1" | grep >/dev/null 'FLAGS_1.*PIE' ;;
+	RELRO) readelf -l "$1" | grep >/dev/null GNU_RELRO && readelf -d "$1" | grep >/dev/null 'FLAGS.*BIND_NOW\|FLAGS_1.*NOW' ;;
+	"no executable stack") readelf -lW "$1" | grep 'GNU_STACK' | grep -v >/dev/null 'RWE' ;;
+	"no writable code") ! readelf -lW "$1" | grep 'LOAD' | grep >/dev/null 'RWE' ;;
+	"stack protector") readelf -sW --dyn-syms "$1" | grep >/dev/null '__stack_chk_fail' ;;
+	"fortified calls") readelf -sW --dyn-syms "$1" | grep >/dev/null '__[a-z]*printf_chk' ;;
+	"no search path") ! readelf -d "$1" | grep >/dev/null 'RPATH\|RUNPATH' ;;
+	esac
+}
+for program in skbox skbox-capture; do
+	for what in PIE RELRO "no executable stack" "no writable code" "stack protector" "fortified calls" "no search path"; do
+		try "$program: $what" hard build/gcc/$program "$what"
+	done
+done
 
 try "make install puts everything below DESTDIR" make --no-print-directory install DESTDIR="$work/dest" PREFIX=/usr
 for file in bin/skbox bin/skbox-capture share/man/man1/skbox.1 share/man/man8/skbox-capture.8 share/man/man5/skbx.5; do
