@@ -228,29 +228,61 @@ static int get_planes(struct cursor *c, uint64_t *v, uint32_t n, unsigned int wi
 
 	if (!p)
 		return -EPROTO;
-	memset(v, 0, n * sizeof(*v));
-	for (unsigned int k = 0; k < width; k++, p += n)
+	if (!width)
+		memset(v, 0, n * sizeof(*v));
+	else if (width == 1)
 		for (uint32_t i = 0; i < n; i++)
-			v[i] |= (uint64_t)p[i] << 8 * k;
+			v[i] = p[i];
+	else
+		for (uint32_t i = 0; i < n; i++)
+			v[i] = p[i] | (uint64_t)p[n + i] << 8;
+	for (unsigned int k = 2; k < width; k++)
+		for (uint32_t i = 0; i < n; i++)
+			v[i] |= (uint64_t)p[(size_t)k * n + i] << 8 * k;
 	return 0;
+}
+
+/* How many of the first n bits are set. */
+static uint32_t count_bits(const uint8_t *bits, uint32_t n)
+{
+	uint32_t count = 0, i = 0;
+	uint64_t word;
+
+	for (; i + 64 <= n; i += 64) {
+		memcpy(&word, bits + i / 8, 8);
+		if (word)
+			count += (uint32_t)__builtin_popcountll(word);
+	}
+	for (; i < n; i++)
+		count += bits[i / 8] >> i % 8 & 1;
+	return count;
 }
 
 static int get_sparse(struct cursor *c, uint64_t *v, uint32_t n, unsigned int width)
 {
 	const uint8_t *bits = cursor_take(c, (n + 7) / 8);
-	uint32_t filled = 0;
+	uint32_t filled, i = n;
 	int err;
 
 	if (!bits)
 		return -EPROTO;
-	for (uint32_t i = 0; i < n; i++)
-		filled += bits[i / 8] >> i % 8 & 1;
+	filled = count_bits(bits, n);
 	err = get_planes(c, v, filled, width);
 	if (err)
 		return err;
-	/* spread them from the end on: a value never moves down */
-	for (uint32_t i = n; i-- > 0;)
-		v[i] = bits[i / 8] >> i % 8 & 1 ? v[--filled] : 0;
+	/* spread them from the end on: a value never moves down; most rows are zero, eight at a time */
+	for (; i % 8; v[i] = bits[i / 8] >> i % 8 & 1 ? v[--filled] : 0)
+		i--;
+	while (i) {
+		unsigned int eight = bits[i / 8 - 1];
+
+		i -= 8;
+		if (!eight)
+			memset(v + i, 0, 8 * sizeof(*v));
+		else
+			for (uint32_t k = 8; k-- > 0;)
+				v[i + k] = eight >> k & 1 ? v[--filled] : 0;
+	}
 	return 0;
 }
 
