@@ -165,6 +165,7 @@ void block_coder_free(struct block_coder *c)
 	if (!c)
 		return;
 	column_scratch_free(&c->scratch);
+	column_refs_free(&c->refs);
 	packets_scratch_free(&c->packets);
 	block_dict_free(c->local);
 	free(c->values);
@@ -224,7 +225,7 @@ int block_coder_reserve(struct block_coder *c, uint32_t events)
 			return -ENOMEM;
 		*p = new;
 	}
-	if (column_scratch_reserve(&c->scratch, room, room))
+	if (column_scratch_reserve(&c->scratch, room, room) || column_refs_reserve(&c->refs, room))
 		return -ENOMEM;
 	c->room = room;
 	return 0;

@@ -35,6 +35,7 @@ struct block_coder {
 	uint32_t *row_events; /* event of each row of a section ... */
 	uint32_t *events_of;  /* ... and of a field */
 	struct column_events events;
+	struct column_refs refs; /* of them */
 	uint32_t room;
 	struct block_stream head, columns; /* columns that are no field, and fields */
 	struct buf column;

@@ -196,6 +196,7 @@ static int get_groups(struct decoding *d, struct cursor *col)
 		c->group_of[i] = before;
 	}
 	c->events.n_groups = n;
+	column_refs_clear(&c->refs);
 	return 0;
 }
 

@@ -12,8 +12,12 @@ void block_events_clear(struct block_coder *c, uint32_t n)
 	memset(c->group_of, 0, n * sizeof(*c->group_of));
 	memset(c->packet_of, 0, n * sizeof(*c->packet_of));
 	memset(c->times, 0, n * sizeof(*c->times));
-	c->events = (struct column_events){
-		.groups = c->group_of, .times = c->times, .n_groups = 1, .n_tasks = 1};
+	c->events = (struct column_events){.groups = c->group_of,
+					   .times = c->times,
+					   .n_groups = 1,
+					   .n_tasks = 1,
+					   .refs = &c->refs};
+	column_refs_clear(&c->refs);
 }
 
 void block_keys_clear(struct block_coder *c, uint32_t n)
@@ -60,6 +64,7 @@ void block_find_tasks(struct block_coder *c, const struct ev_common *row, const 
 		before = key;
 	}
 	c->events.tasks = c->task_of;
+	column_refs_clear_tasks(&c->refs);
 }
 
 void block_find_flows(struct block_coder *c, const struct ev_str *packets, const uint32_t *order,
@@ -77,6 +82,7 @@ void block_find_flows(struct block_coder *c, const struct ev_str *packets, const
 	c->events.flows = c->flow_of;
 	c->events.n_flows = c->packets.n_flows;
 	c->events.sizes = c->size_of;
+	column_refs_clear(&c->refs);
 }
 
 void block_put_packet_of(struct block_coder *c, uint64_t *values, uint32_t n)

@@ -26,10 +26,42 @@ enum column_pred {
 	COLUMN_SIZE = 5, /* as GROUP; a row that begins a group: the last one that did and has a
 				  packet as long; where there is none, the packet's length */
 	COLUMN_TASK = 6, /* as GROUP, with tasks for groups */
+	COLUMN_PREDS
 };
 
 /* Packets of that many bytes and longer ones are equally long to COLUMN_SIZE. */
 enum { COLUMN_SIZES = 4096 };
+enum { COLUMN_DICT_MAX = 4096 }; /* distinct values: more are no dictionary */
+enum { COLUMN_KINDS = 3 };       /* of rows that a split holds apart */
+
+/* Rows sorted by their kind: place[i] is that of row i, kind k has [at[k], at[k + 1]). */
+struct column_sorting {
+	uint32_t *place; /* owned */
+	uint32_t at[COLUMN_KINDS + 1];
+	uint32_t n; /* rows; 0: not known */
+};
+
+/* Which rows are of one group: the one before each of them, itself where it begins one; those that do. */
+struct column_groups {
+	uint32_t *before, *begins; /* owned */
+	uint32_t n, n_begins;      /* n: rows; 0: not known */
+};
+
+/*
+ * What rows are held against is the same for all columns that have a row for each event of a block: found
+ * when the first one asks, and kept. Zeroed to begin.
+ */
+struct column_refs {
+	uint32_t *ref[COLUMN_PREDS]; /* owned */
+	uint32_t n[COLUMN_PREDS];    /* rows of each; 0: not known */
+	struct column_groups groups[2];   /* groups, and tasks */
+	struct column_sorting sorting[2]; /* without flows, and with them */
+};
+
+int column_refs_reserve(struct column_refs *refs, uint32_t rows); /* forgets all. 0 or -ENOMEM */
+void column_refs_clear(struct column_refs *refs); /* whenever what events have has changed */
+void column_refs_clear_tasks(struct column_refs *refs); /* when their tasks have */
+void column_refs_free(struct column_refs *refs);
 
 /* The events of a block, as far as predictions look at them. Known before the columns that ask. */
 struct column_events {
@@ -39,6 +71,7 @@ struct column_events {
 	const uint32_t *sizes;  /* of its packet; NULL: SIZE is GROUP */
 	const uint32_t *tasks;  /* below n_tasks; NULL: all are one */
 	uint32_t n_groups, n_flows, n_tasks;
+	struct column_refs *refs; /* with room for the events; NULL: nothing is kept */
 };
 
 struct column_rows {
@@ -52,9 +85,11 @@ enum { COLUMN_CUTS_MAX = 128 }; /* more are not told */
 
 /* Working memory, kept over many columns. */
 struct column_scratch {
-	uint64_t *diff, *last, *last_alike;
-	uint32_t *stamp, *stamp_alike, *slots;
+	uint64_t *diff;
+	uint32_t *last, *last_alike, *stamp, *stamp_alike, *slots, *ref;
 	uint8_t *kinds;
+	struct column_sorting sorting;
+	struct column_groups of_groups;
 	uint32_t rows, groups; /* room in them */
 	/* lengths of `out` at which what is put there changes its nature; for the caller to clear */
 	size_t cuts[COLUMN_CUTS_MAX];
