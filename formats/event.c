@@ -109,21 +109,36 @@ void *ev_batch_alloc(struct ev_batch *b, size_t n)
 	return p;
 }
 
+enum { EVENT_BYTES = 16 }; /* that an event takes beside its rows, about */
+
+static bool grow_masks(struct ev_batch *b, uint32_t cap)
+{
+	uint64_t *mask = realloc(b->mask, cap * sizeof(*mask));
+
+	if (!mask) {
+		b->failed = true;
+		return false;
+	}
+	b->mask = mask;
+	b->cap = cap;
+	return true;
+}
+
 void ev_batch_begin(struct ev_batch *b)
 {
-	if (b->n == b->cap) {
-		uint32_t cap = b->cap ? b->cap * 2 : 256;
-		uint64_t *mask = realloc(b->mask, cap * sizeof(*mask));
-
-		if (!mask) {
-			b->failed = true;
-			return;
-		}
-		b->mask = mask;
-		b->cap = cap;
-	}
+	if (b->n == b->cap && !grow_masks(b, b->cap ? b->cap * 2 : 256))
+		return;
 	b->mask[b->n++] = 0;
-	b->bytes += 16;
+	b->bytes += EVENT_BYTES;
+}
+
+bool ev_batch_begin_all(struct ev_batch *b, uint32_t n)
+{
+	if (n > b->cap && !grow_masks(b, n))
+		return false;
+	b->n = n;
+	b->bytes += (size_t)n * EVENT_BYTES;
+	return true;
 }
 
 void *ev_batch_add(struct ev_batch *b, enum ev_section s)

@@ -137,6 +137,8 @@ void ev_batch_clear(
  */
 void ev_batch_begin(struct ev_batch *b);
 void *ev_batch_add(struct ev_batch *b, enum ev_section s);
+/* For decoders: begins n events of an empty batch, whose masks the caller sets. False: out of memory. */
+bool ev_batch_begin_all(struct ev_batch *b, uint32_t n);
 #define EV_ADD(batch, sec)                                                                         \
 	((struct ev_##sec *)ev_batch_add_sized(batch, EV_##sec, sizeof(struct ev_##sec)))
 /* The same where the size of the row is a constant: a recorder adds ten rows an event. */

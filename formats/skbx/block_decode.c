@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "formats/skbx/block_code.h"
+#include "formats/skbx/block_rows.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-static int bad(struct skbox_error *err, const char *what)
-{
-	return error_set(err, -EPROTO, 0, "%s", what);
-}
 
 /* Copies n pieces of data, whose lengths are given, into memory of the batch and its pool. */
 static int pool_fill(struct ev_batch *b, struct ev_pool *pool, struct cursor *c,
@@ -34,9 +30,6 @@ static int pool_fill(struct ev_batch *b, struct ev_pool *pool, struct cursor *c,
 	return 0;
 }
 
-/* Where a string of the key stands that no row has needed yet: a small block uses few of a large key. */
-static const char of_key[1];
-
 int block_get_strings(struct cursor *c, struct ev_batch *b, const struct block_dict *key,
 		      struct skbox_error *err)
 {
@@ -45,20 +38,20 @@ int block_get_strings(struct cursor *c, struct ev_batch *b, const struct block_d
 	int ret;
 
 	if (c->is_short || n > BLOCK_STRINGS_MAX || n > cursor_left(c))
-		return bad(err, "number of strings is out of bounds");
+		return block_bad(err, "number of strings is out of bounds");
 	lengths = malloc((n + 1) * sizeof(*lengths));
 	if (!lengths || !ev_pool_reserve(&b->strings, known + (uint32_t)n)) {
 		free(lengths);
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	}
 	for (uint32_t i = 0; i < known; i++)
-		b->strings.v[i] = (struct ev_str){of_key, 0, i};
+		b->strings.v[i] = (struct ev_str){block_of_key, 0, i};
 	b->strings.n = known;
 	for (uint64_t i = 0; i < n; i++)
 		lengths[i] = cursor_varint(c);
 	ret = c->is_short ? -EPROTO : pool_fill(b, &b->strings, c, lengths, (uint32_t)n);
 	free(lengths);
-	return ret == -EPROTO ? bad(err, "strings go past the end of the block") : ret;
+	return ret == -EPROTO ? block_bad(err, "strings go past the end of the block") : ret;
 }
 
 int block_get_shapes(struct cursor *c, struct block_dict *d, struct skbox_error *err)
@@ -66,14 +59,14 @@ int block_get_shapes(struct cursor *c, struct block_dict *d, struct skbox_error 
 	uint64_t n = cursor_varint(c);
 
 	if (c->is_short || n > BLOCK_EVENTS_MAX || n > cursor_left(c))
-		return bad(err, "number of shapes is out of bounds");
+		return block_bad(err, "number of shapes is out of bounds");
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t masks[EV_SECTIONS], by_section[EV_SECTIONS] = {0}, sections = 0;
 		uint64_t k = cursor_varint(c);
 		uint32_t found = 0;
 
 		if (k > 64)
-			return bad(err, "shape of more than 64 sections");
+			return block_bad(err, "shape of more than 64 sections");
 		for (; k; k--) {
 			uint64_t number = cursor_varint(c), mask = cursor_varint(c);
 			int s = number < 64 ? schema_section_of((unsigned int)number) : -1;
@@ -84,7 +77,7 @@ int block_get_shapes(struct cursor *c, struct block_dict *d, struct skbox_error 
 			}
 		}
 		if (c->is_short)
-			return bad(err, "shapes go past the end of the block");
+			return block_bad(err, "shapes go past the end of the block");
 		for (int s = 0; s < EV_SECTIONS; s++)
 			if (sections >> s & 1)
 				masks[found++] = by_section[s];
@@ -95,95 +88,13 @@ int block_get_shapes(struct cursor *c, struct block_dict *d, struct skbox_error 
 	return 0;
 }
 
-struct decoding {
-	struct block_coder *c;
-	struct ev_batch *b;
-	const struct block_dict *key;
-	uint64_t sections, time_base;
-	uint64_t seen[EV_SECTIONS];       /* fields whose column was read */
-	uint64_t somewhere[EV_SECTIONS];  /* fields that a row has */
-	uint64_t everywhere[EV_SECTIONS]; /* fields that all rows have */
-	uint32_t n;
-	uint64_t *unknown;
-	struct skbox_error *err;
-};
-
-/* Fields of a section that we know; other bits of a shape are of a newer program. */
-static uint64_t known_fields(int s)
-{
-	uint64_t bits = 0;
-
-	for (unsigned int i = 0; i < schema_sections[s].n_fields; i++)
-		bits |= UINT64_C(1) << schema_sections[s].fields[i].bit;
-	return bits;
-}
-
-/* Gives every event its sections, and every row its mask. */
-static int make_rows(struct decoding *d)
-{
-	const struct block_coder *c = d->c;
-	uint32_t from_key = d->key ? d->key->n_shapes : 0, rows[EV_SECTIONS] = {0};
-	uint64_t known[EV_SECTIONS];
-	struct ev_batch *b = d->b;
-
-	for (uint32_t i = 0; i < d->n; i++) {
-		uint32_t id = c->shape_of[i];
-		uint64_t mask;
-
-		if (id >= from_key + c->local->n_shapes)
-			return bad(d->err, "shape that does not exist");
-		mask = (id < from_key ? d->key->shapes[id] : c->local->shapes[id - from_key])
-			       .sections &
-		       d->sections;
-		ev_batch_begin(b);
-		if (b->failed)
-			return error_set(d->err, -ENOMEM, 0, "out of memory");
-		b->mask[i] = mask;
-		for (; mask; mask &= mask - 1)
-			rows[__builtin_ctzll(mask)]++;
-	}
-	for (int s = 0; s < EV_SECTIONS; s++) {
-		size_t size = schema_sections[s].size;
-
-		if (rows[s] > b->sec[s].cap) {
-			uint8_t *p = realloc(b->sec[s].p, rows[s] * size);
-
-			if (!p)
-				return error_set(d->err, -ENOMEM, 0, "out of memory");
-			b->sec[s].p = p;
-			b->sec[s].cap = rows[s];
-		}
-		if (rows[s])
-			memset(b->sec[s].p, 0, rows[s] * size);
-		known[s] = d->everywhere[s] = known_fields(s);
-	}
-	for (uint32_t i = 0; i < d->n; i++) {
-		uint32_t id = c->shape_of[i];
-		const struct block_dict *dict = id < from_key ? d->key : c->local;
-		const struct block_shape *shape = &dict->shapes[id < from_key ? id : id - from_key];
-		const uint64_t *mask = dict->masks + shape->first;
-
-		for (uint64_t left = shape->sections; left; left &= left - 1, mask++) {
-			int s = __builtin_ctzll(left);
-
-			if (!(d->sections >> s & 1))
-				continue;
-			*(uint64_t *)(b->sec[s].p + b->sec[s].n++ * schema_sections[s].size) =
-				*mask & known[s];
-			d->somewhere[s] |= *mask & known[s];
-			d->everywhere[s] &= *mask;
-		}
-	}
-	return 0;
-}
-
-static int get_groups(struct decoding *d, struct cursor *col)
+static int get_groups(struct block_decoding *d, struct cursor *col)
 {
 	struct block_coder *c = d->c;
 	uint32_t before = 0, n = 0;
 
 	if (column_get(col, c->values, &(struct column_rows){.n = d->n}, &c->scratch))
-		return bad(d->err, "column of groups is invalid");
+		return block_bad(d->err, "column of groups is invalid");
 	for (uint32_t i = 0; i < d->n; i++) {
 		uint64_t v = c->values[i];
 
@@ -192,7 +103,7 @@ static int get_groups(struct decoding *d, struct cursor *col)
 		else if (v && v - 2 < n)
 			before = n - 1 - (uint32_t)(v - 2);
 		else if (v || !i)
-			return bad(d->err, "group that does not exist");
+			return block_bad(d->err, "group that does not exist");
 		c->group_of[i] = before;
 	}
 	c->events.n_groups = n;
@@ -200,31 +111,31 @@ static int get_groups(struct decoding *d, struct cursor *col)
 	return 0;
 }
 
-static int get_packets(struct decoding *d, struct cursor *col)
+static int get_packets(struct block_decoding *d, struct cursor *col)
 {
 	const struct ev_str usual = block_usual_packet(d->key);
 	int ret = packets_get(col, d->b, d->n * BLOCK_EVENT_BYTES_MAX, &usual, &d->c->packets,
 			      &d->c->scratch);
 
-	return ret == -EPROTO ? bad(d->err, "packets are invalid")
+	return ret == -EPROTO ? block_bad(d->err, "packets are invalid")
 	       : ret          ? error_set(d->err, ret, 0, "out of memory")
 			      : 0;
 }
 
-static int get_packet_of(struct decoding *d, struct cursor *col)
+static int get_packet_of(struct block_decoding *d, struct cursor *col)
 {
 	struct block_coder *c = d->c;
 
 	if (!c->packets.n_flows ||
 	    column_get(col, c->values, &(struct column_rows){.n = d->n}, &c->scratch) ||
 	    block_get_packet_of(c, c->values, d->n, d->b->blobs.n))
-		return bad(d->err, "column of the events' packets is invalid");
+		return block_bad(d->err, "column of the events' packets is invalid");
 	block_find_flows(c, d->b->blobs.v, NULL, d->n);
 	return 0;
 }
 
 /* The columns that are no field. */
-static int get_special(struct decoding *d, uint64_t id, struct cursor *col)
+static int get_special(struct block_decoding *d, uint64_t id, struct cursor *col)
 {
 	switch (id) {
 	case COLUMN_GROUPS: return get_groups(d, col);
@@ -235,7 +146,7 @@ static int get_special(struct decoding *d, uint64_t id, struct cursor *col)
 }
 
 /* The rows that have the field. */
-static struct column_rows field_rows(struct decoding *d, const struct schema_field *f)
+static struct column_rows field_rows(struct block_decoding *d, const struct schema_field *f)
 {
 	struct block_coder *c = d->c;
 	const struct ev_rows *rows = &d->b->sec[f->section];
@@ -252,30 +163,8 @@ static struct column_rows field_rows(struct decoding *d, const struct schema_fie
 	return (struct column_rows){.n = n, .of = &c->events, .events = c->events_of};
 }
 
-/* String `id` of the block, in memory of the batch. */
-static int get_string(struct decoding *d, uint64_t id, struct ev_str *to)
-{
-	struct ev_str *s;
-
-	if (id >= d->b->strings.n)
-		return bad(d->err, "string that does not exist");
-	s = &d->b->strings.v[id];
-	if (s->p == of_key) {
-		const struct ev_str *from = &d->key->strings->strings.v[id];
-		char *copy = ev_batch_alloc(d->b, from->len ? from->len : 1);
-
-		if (!copy)
-			return error_set(d->err, -ENOMEM, 0, "out of memory");
-		memcpy(copy, from->p, from->len);
-		s->p = copy;
-		s->len = from->len;
-	}
-	*to = *s;
-	return 0;
-}
-
 /* The items behind a list's lengths, as strings in the batch's memory. */
-static int get_items(struct decoding *d, struct cursor *col, const uint64_t *lengths, uint32_t n,
+static int get_items(struct block_decoding *d, struct cursor *col, const uint64_t *lengths, uint32_t n,
 		     struct ev_str **items)
 {
 	uint64_t total = 0, *ids;
@@ -283,79 +172,25 @@ static int get_items(struct decoding *d, struct cursor *col, const uint64_t *len
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (lengths[i] > BLOCK_LIST_ITEMS_MAX)
-			return bad(d->err, "list is too long");
+			return block_bad(d->err, "list is too long");
 		total += lengths[i];
 	}
 	if (total > BLOCK_LIST_ITEMS_MAX)
-		return bad(d->err, "lists are too long");
+		return block_bad(d->err, "lists are too long");
 	ids = malloc((total + 1) * sizeof(*ids));
 	*items = ev_batch_alloc(d->b, (total + 1) * sizeof(**items));
 	if (!ids || !*items || column_scratch_reserve(&d->c->scratch, (uint32_t)total, 0))
 		ret = error_set(d->err, -ENOMEM, 0, "out of memory");
 	else if (column_get(col, ids, &(struct column_rows){.n = (uint32_t)total}, &d->c->scratch))
-		ret = bad(d->err, "items of a list are invalid");
+		ret = block_bad(d->err, "items of a list are invalid");
 	for (uint64_t i = 0; !ret && i < total; i++)
-		ret = get_string(d, ids[i], &(*items)[i]);
+		ret = block_get_string(d, ids[i], &(*items)[i]);
 	free(ids);
 	return ret;
 }
 
-/* Writes one value into a member. */
-static int set_member(struct decoding *d, const struct schema_field *f, uint8_t *row, uint64_t v,
-		      struct ev_str **items)
-{
-	uint8_t *member = row + f->offset;
-
-	switch (f->type) {
-	case SCHEMA_STR: return get_string(d, v, (struct ev_str *)member);
-	case SCHEMA_BYTES:
-		if (v >= d->b->blobs.n)
-			return bad(d->err, "packet that does not exist");
-		memcpy(member, &d->b->blobs.v[v], sizeof(struct ev_bytes));
-		return 0;
-	case SCHEMA_LIST:
-		*(struct ev_list *)member = (struct ev_list){*items, (uint32_t)v};
-		*items += v;
-		return 0;
-	default: schema_set(f, row, v); return 0;
-	}
-}
-
-/* Integers without the switch for each row: most columns are of these types. */
-#define SPREAD(type)                                                                               \
-	do {                                                                                       \
-		for (uint32_t i = 0; i < n; i++, row += size)                                      \
-			*(type *)(row + f->offset) = (type)v[i];                                   \
-		return 0;                                                                          \
-	} while (0)
-
-static int spread(struct decoding *d, const struct schema_field *f, const uint64_t *v, uint32_t n,
-		  struct ev_str *items)
-{
-	const struct ev_rows *rows = &d->b->sec[f->section];
-	size_t size = schema_sections[f->section].size;
-	uint64_t bit = UINT64_C(1) << f->bit;
-	uint8_t *row = rows->p;
-	int ret = 0;
-
-	if (n == rows->n && d->everywhere[f->section] & bit)
-		switch (f->type) {
-		case SCHEMA_U8: SPREAD(uint8_t);
-		case SCHEMA_U16: SPREAD(uint16_t);
-		case SCHEMA_U32:
-		case SCHEMA_I32: SPREAD(uint32_t);
-		case SCHEMA_U64:
-		case SCHEMA_I64: SPREAD(uint64_t);
-		default: break;
-		}
-	for (uint32_t i = 0; i < rows->n && !ret; i++, row += size)
-		if (*(const uint64_t *)row & bit)
-			ret = set_member(d, f, row, *v++, &items);
-	return ret;
-}
-
 /* The value of all rows of a field without a column. */
-static void get_left_out(struct decoding *d, const struct schema_field *f,
+static void get_left_out(struct block_decoding *d, const struct schema_field *f,
 			 const struct column_rows *r)
 {
 	uint64_t *v = d->c->values;
@@ -368,13 +203,16 @@ static void get_left_out(struct decoding *d, const struct schema_field *f,
 		v[i] = (uint64_t)d->c->packet_of[r->events ? r->events[i] : i] - 1;
 }
 
-static int get_field(struct decoding *d, const struct schema_field *f, struct cursor *col)
+static int get_field(struct block_decoding *d, const struct schema_field *f, struct cursor *col)
 {
 	struct block_coder *c = d->c;
-	struct column_rows r = field_rows(d, f);
 	struct ev_str *items = NULL;
-	int ret = 0;
+	struct column_rows r;
+	int ret = block_begin_section(d, f->section);
 
+	if (ret)
+		return ret;
+	r = field_rows(d, f);
 	if (f->section == EV_common && f->bit == EVI_common_timestamp)
 		r.base = d->time_base;
 	else if (d->key && f->type != SCHEMA_LIST)
@@ -385,12 +223,12 @@ static int get_field(struct decoding *d, const struct schema_field *f, struct cu
 		return error_set(d->err, -EPROTO, 0, "column %s is invalid", f->name);
 	if (f->type == SCHEMA_LIST)
 		ret = col ? get_items(d, col, c->values, r.n, &items)
-			  : bad(d->err, "list without a column");
-	return ret ? ret : spread(d, f, c->values, r.n, items);
+			  : block_bad(d->err, "list without a column");
+	return ret ? ret : block_spread(d, f, c->values, r.n, items);
 }
 
 /* The columns that were left out, for all their rows have the usual value. */
-static int get_usual(struct decoding *d, uint64_t *missing_of, int only_section)
+static int get_usual(struct block_decoding *d, uint64_t *missing_of, int only_section)
 {
 	for (int s = 0; s < EV_SECTIONS; s++) {
 		const struct schema_section *sec = &schema_sections[s];
@@ -415,16 +253,17 @@ static int get_usual(struct decoding *d, uint64_t *missing_of, int only_section)
 }
 
 /* Times and tasks are what others are predicted from. */
-static int get_common(struct decoding *d)
+static int get_common(struct block_decoding *d)
 {
-	const struct ev_common *row = (const struct ev_common *)d->b->sec[EV_common].p;
 	const uint64_t needed =
 		EV_BIT(common, timestamp) | EV_BIT(common, smp_id) | EV_BIT(common, tgid);
 	uint64_t missing[EV_SECTIONS] = {0};
-	int ret;
+	int ret = block_begin_section(d, EV_common);
+	const struct ev_common *row = (const struct ev_common *)d->b->sec[EV_common].p;
 
 	missing[EV_common] = d->somewhere[EV_common] & ~d->seen[EV_common] & needed;
-	ret = get_usual(d, missing, EV_common);
+	if (!ret)
+		ret = get_usual(d, missing, EV_common);
 	d->seen[EV_common] |= needed;
 	if (ret)
 		return ret;
@@ -435,7 +274,7 @@ static int get_common(struct decoding *d)
 	return 0;
 }
 
-static int get_columns(struct decoding *d, struct cursor *in)
+static int get_columns(struct block_decoding *d, struct cursor *in)
 {
 	const uint64_t behind = EV_BIT(common, tgid); /* the last of the fields of get_common() */
 	bool common = false, fields = false, seen[COLUMNS_END] = {false};
@@ -449,11 +288,11 @@ static int get_columns(struct decoding *d, struct cursor *in)
 		int s = id >> 6 < 64 ? schema_section_of((unsigned int)(id >> 6)) : -1;
 
 		if (!p || in->is_short)
-			return bad(d->err, "column goes past the end of the block");
+			return block_bad(d->err, "column goes past the end of the block");
 		if (id < COLUMNS_END) {
 			if (seen[id] || id == COLUMN_SHAPES || fields ||
 			    (id == COLUMN_GROUPS && seen[COLUMN_PACKET_OF]))
-				return bad(d->err, "a column comes twice, or too late");
+				return block_bad(d->err, "a column comes twice, or too late");
 			seen[id] = true;
 		}
 		if (id < 64) {
@@ -488,7 +327,7 @@ int block_decode(struct block_coder *c, struct ev_batch *batch, const void *p, s
 		 uint64_t *unknown, struct skbox_error *err)
 {
 	struct cursor in = cursor_init(p, len), col;
-	struct decoding d = {.c = c,
+	struct block_decoding d = {.c = c,
 			     .b = batch,
 			     .key = key,
 			     .time_base = time_base,
@@ -499,7 +338,7 @@ int block_decode(struct block_coder *c, struct ev_batch *batch, const void *p, s
 	int ret;
 
 	if (cursor_u8(&in) != BLOCK_CONTENT)
-		return bad(err, "block content of an unknown kind");
+		return block_bad(err, "block content of an unknown kind");
 	n = cursor_varint(&in);
 	if (in.is_short || n > BLOCK_EVENTS_MAX)
 		return error_set(err, -EPROTO, 0, "block claims %llu events (limit %u)",
@@ -517,19 +356,21 @@ int block_decode(struct block_coder *c, struct ev_batch *batch, const void *p, s
 	id = cursor_varint(&in);
 	size = cursor_varint(&in);
 	if (id != COLUMN_SHAPES || size > cursor_left(&in))
-		return bad(err, "block does not begin with its shapes");
+		return block_bad(err, "block does not begin with its shapes");
 	col = cursor_init(cursor_take(&in, size), size);
 	if (column_get(&col, c->values, &(struct column_rows){.n = d.n}, &c->scratch))
-		return bad(err, "column of shapes is invalid");
+		return block_bad(err, "column of shapes is invalid");
 	for (uint32_t i = 0; i < d.n; i++)
 		c->shape_of[i] = c->values[i] < UINT32_MAX ? (uint32_t)c->values[i] : UINT32_MAX;
 	block_events_clear(c, d.n);
 	c->packets.n_flows = 0;
-	ret = make_rows(&d);
+	ret = block_find_rows(&d);
 	if (!ret)
 		ret = get_columns(&d, &in);
-	for (int s = 0; s < EV_SECTIONS; s++)
+	for (int s = 0; s < EV_SECTIONS && !ret; s++) {
 		missing[s] = d.somewhere[s] & ~d.seen[s];
+		ret = block_begin_section(&d, s);
+	}
 	if (!ret)
 		ret = get_usual(&d, missing, -1);
 	return ret ? ret : batch->failed ? error_set(err, -ENOMEM, 0, "out of memory") : 0;
