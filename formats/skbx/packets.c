@@ -287,22 +287,13 @@ static uint8_t *bytes_of(const struct ev_str *packet)
 	return (uint8_t *)(uintptr_t)packet->p;
 }
 
-/* The packet that byte k of packet i is held against by this kind of plane; NULL: none. */
-static inline const struct ev_str *held_against(const struct ev_str *v, uint32_t i, int kind,
-						const struct packets_scratch *p)
-{
-	switch (kind) {
-	case PLANE_RAW: return NULL;
-	case PLANE_PREV: return &v[i - 1];
-	case PLANE_SIZE: return p->alike[i] ? &v[p->alike[i] - 1] : NULL;
-	default: return &v[i - p->refs[i]];
-	}
-}
-
-/* How the positions are stored, and where the bytes of each stand. */
+/* The positions that are not the same in all packets, rising: how they are stored, and where. */
 struct planes {
-	uint8_t kinds[PACKETS_HEAD];
-	const uint8_t *bytes[PACKETS_HEAD]; /* NULL: none follow */
+	struct {
+		const uint8_t *bytes;
+		uint8_t at, kind;
+	} v[PACKETS_HEAD];
+	uint32_t n;
 };
 
 /* Packets that are held against another one, by their length: those that have position k are the ones longer than k. */
@@ -326,15 +317,21 @@ static int find_planes(struct cursor *c, const struct ev_str *v, uint32_t n, uin
 	uint32_t longer[PACKETS_HEAD + 1];
 
 	count_longer(v, n, head, p->refs, longer);
+	planes->n = 0;
 	for (uint32_t k = 0; k < head; k++) {
 		int kind = cursor_u8(c);
+		const uint8_t *bytes;
 
 		if (kind >= PLANE_KINDS || (kind == PLANE_SIZE && !p->n_flows))
 			return -EPROTO;
-		planes->kinds[k] = (uint8_t)kind;
-		planes->bytes[k] = NULL;
-		if (kind != PLANE_SAME && !(planes->bytes[k] = cursor_take(c, longer[k + 1])))
+		if (kind == PLANE_SAME)
+			continue;
+		bytes = cursor_take(c, longer[k + 1]);
+		if (!bytes)
 			return -EPROTO;
+		planes->v[planes->n].bytes = bytes;
+		planes->v[planes->n].at = (uint8_t)k;
+		planes->v[planes->n++].kind = (uint8_t)kind;
 	}
 	return 0;
 }
@@ -346,22 +343,27 @@ static int find_planes(struct cursor *c, const struct ev_str *v, uint32_t n, uin
 static void get_planes_of(const struct ev_str *v, uint32_t i, uint32_t head,
 			  const struct packets_scratch *p, struct planes *planes)
 {
-	const struct ev_str *same = held_against(v, i, PLANE_SAME, p);
+	static const struct ev_str none;
+	const struct ev_str *same = &v[i - p->refs[i]];
+	const struct ev_str *against[PLANE_KINDS] = {
+		[PLANE_REF] = same,
+		[PLANE_PREV] = &v[i - 1],
+		[PLANE_RAW] = &none,
+		[PLANE_SIZE] = p->alike[i] ? &v[p->alike[i] - 1] : &none,
+	};
 	uint32_t n = v[i].len < head ? v[i].len : head;
+	uint32_t known = same->len < n ? same->len : n;
 	uint8_t *to = bytes_of(&v[i]);
-	uint32_t known = !same ? 0 : same->len < n ? same->len : n;
 
 	if (known)
 		memcpy(to, same->p, known);
 	memset(to + known, 0, n - known);
-	for (uint32_t k = 0; k < n; k++) {
-		int kind = planes->kinds[k];
+	for (uint32_t j = 0; j < planes->n; j++) {
+		uint32_t k = planes->v[j].at;
 
-		if (kind == PLANE_SAME)
-			continue;
-		if (kind != PLANE_REF)
-			to[k] = byte_of(held_against(v, i, kind, p), k);
-		to[k] = (uint8_t)(to[k] + *planes->bytes[k]++);
+		if (k >= n)
+			break;
+		to[k] = (uint8_t)(byte_of(against[planes->v[j].kind], k) + *planes->v[j].bytes++);
 	}
 }
 
@@ -398,14 +400,18 @@ static int get_heads(struct cursor *c, const struct ev_str *v, uint32_t n, uint3
 		     uint64_t how, struct packets_scratch *p)
 {
 	int ret = get_references(p->values, n, how == FLOWS, p);
+	uint32_t *alone = p->slots, n_alone = 0; /* the slots are free by now */
 	struct planes planes;
 
 	if (ret || how < FLOWS)
 		return ret ? ret : get_differences(c, v, n, head, p);
+	for (uint32_t i = 0; i < n; i++)
+		if (!p->refs[i])
+			alone[n_alone++] = i;
 	for (uint32_t k = 0; k < head; k++)
-		for (uint32_t i = 0; i < n; i++)
-			if (!p->refs[i] && k < v[i].len)
-				bytes_of(&v[i])[k] = cursor_u8(c);
+		for (uint32_t i = 0; i < n_alone; i++)
+			if (k < v[alone[i]].len)
+				bytes_of(&v[alone[i]])[k] = cursor_u8(c);
 	ret = find_planes(c, v, n, head, p, &planes);
 	for (uint32_t i = 0; i < n && !ret; i++)
 		if (p->refs[i])
