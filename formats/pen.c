@@ -67,11 +67,34 @@ uint8_t *pen_eight(uint8_t *p, uint32_t v)
 	return p + 8;
 }
 
+/* Two or three digits, as lengths, ports' and addresses' parts mostly have: half of all numbers from 10 on. */
+static uint8_t *decimal3(uint8_t *p, uint32_t v)
+{
+	uint32_t tens = v * 103 >> 10, hundreds;
+
+	if (v < 100) {
+		p[0] = (uint8_t)('0' + tens);
+		p[1] = (uint8_t)('0' + v - tens * 10);
+		return p + 2;
+	}
+	hundreds = v * 41 >> 12; /* v / 100, for all below 1,100 */
+	v -= hundreds * 100;
+	tens = v * 103 >> 10;
+	p[0] = (uint8_t)('0' + hundreds);
+	p[1] = (uint8_t)('0' + tens);
+	p[2] = (uint8_t)('0' + v - tens * 10);
+	return p + 3;
+}
+
 uint8_t *pen_decimal(uint8_t *p, uint64_t v)
 {
-	unsigned int n = decimal_digits(v);
-	uint8_t *end = p + n;
+	unsigned int n;
+	uint8_t *end;
 
+	if (v < 1000)
+		return decimal3(p, (uint32_t)v);
+	n = decimal_digits(v);
+	end = p + n;
 	if (n <= 8) {
 		store8(p, decimal8((uint32_t)v) >> 8 * (8 - n));
 		return end;
