@@ -77,7 +77,9 @@ void text_init(struct text *t, const struct text_options *o)
 void text_fini(struct text *t)
 {
 	text_packet_free(t->packets);
+	text_track_free(t->tracks);
 	t->packets = NULL;
+	t->tracks = NULL;
 }
 
 void text_newline(struct buf *out, unsigned int n)
@@ -193,7 +195,7 @@ void text_time(struct text *t, uint64_t ns, struct buf *out)
 		return;
 	}
 	if (t->date_len && t->date_sec == sec) {
-		buf_put(out, t->date, t->date_len);
+		text_kept(out, t->date, sizeof(t->date), t->date_len);
 	} else {
 		put_date(out, sec);
 		if (!out->failed && out->len - at <= sizeof(t->date)) {
@@ -209,106 +211,7 @@ void text_time(struct text *t, uint64_t ns, struct buf *out)
 	buf_put(out, micro, sizeof(micro));
 }
 
-/* ---- the head of an event ---- */
-
-static void put_cpu(struct buf *out, const struct ev_common *c)
-{
-	uint8_t *p = buf_room(out, TEXT_PIECES);
-
-	if (p)
-		buf_end(out, pen_lit(pen_dec(pen_lit(p, " ("), c->smp_id), ")"));
-}
-
-static void put_common(struct text_writer *w)
-{
-	const struct ev_common *c = w->ev->common;
-	uint8_t *p;
-
-	text_time(w->t, c->timestamp, w->out);
-	if (EV_HAS(c, common, smp_id))
-		put_cpu(w->out, c);
-	if (!(c->has & (EV_BIT(common, pid) | EV_BIT(common, tgid) | EV_BIT(common, comm))))
-		return;
-	TEXT_LIT(w->out, " [");
-	text_str(w->out, c->comm);
-	p = buf_room(w->out, TEXT_PIECES);
-	if (!p)
-		return;
-	p = pen_lit(p, "] ");
-	if (c->pid != c->tgid)
-		p = pen_lit(pen_int(p, c->pid), "/");
-	buf_end(w->out, pen_int(p, c->tgid));
-}
-
-static void put_kernel(struct text_writer *w)
-{
-	const struct ev_kernel *k = w->ev->kernel;
-
-	if (ev_is(k->probe_type, "raw_tracepoint"))
-		TEXT_LIT(w->out, " [tp] ");
-	else if (ev_is(k->probe_type, "kprobe"))
-		TEXT_LIT(w->out, " [k] ");
-	else if (ev_is(k->probe_type, "kretprobe"))
-		TEXT_LIT(w->out, " [kr] ");
-	else
-		TEXT_LIT(w->out, " [invalid] ");
-	text_str(w->out, k->symbol);
-}
-
-static void put_userspace(struct text_writer *w)
-{
-	const struct ev_userspace *u = w->ev->userspace;
-	const char *slash = u->path.len ? memrchr(u->path.p, '/', u->path.len) : NULL;
-
-	TEXT_LIT(w->out, " [u] ");
-	text_str(w->out, u->symbol);
-	if (!slash)
-		return;
-	TEXT_LIT(w->out, " (");
-	text_untrusted(w->out, slash + 1, (size_t)(u->path.p + u->path.len - slash - 1));
-	buf_u8(w->out, ')');
-}
-
-static void put_track(struct text_writer *w, uint64_t timestamp, uint64_t orig_head, uint64_t skb)
-{
-	uint8_t *p = buf_room(w->out, TEXT_PIECES);
-
-	if (!p)
-		return;
-	p = pen_lit(p, " #");
-	if (timestamp)
-		p = pen_hex_digits(pen_hex(p, timestamp), orig_head, 16);
-	else
-		p = pen_hex(p, orig_head);
-	p = pen_hex(pen_lit(p, " (skb "), skb);
-	buf_end(w->out, pen_lit(p, ")"));
-}
-
-static void put_tracking(struct text_writer *w)
-{
-	const struct ev_tracking *s = w->ev->tracking;
-	const struct ev_skb_tracking *k = w->ev->skb_tracking;
-
-	if (s) {
-		put_track(w, s->timestamp, s->orig_head, s->skb);
-		text_dec(w->out, " n ", s->idx);
-	} else if (k) {
-		put_track(w, k->timestamp, k->orig_head, k->skb);
-	}
-}
-
-static void put_drop(struct text_writer *w)
-{
-	const struct ev_skb_drop *d = w->ev->skb_drop;
-
-	TEXT_LIT(w->out, " drop (reason ");
-	if (EV_HAS(d, skb_drop, subsys)) {
-		text_str(w->out, d->subsys);
-		buf_u8(w->out, '/');
-	}
-	text_str(w->out, d->drop_reason);
-	buf_u8(w->out, ')');
-}
+/* ---- events ---- */
 
 /* level: of the event's head. An empty list leaves a line of blanks before the next group, as Retis does. */
 static void put_stack(struct text_writer *w, unsigned int level, bool last)
@@ -332,8 +235,6 @@ static void put_stack(struct text_writer *w, unsigned int level, bool last)
 		text_str(w->out, stack.v[i]);
 	}
 }
-
-/* ---- events ---- */
 
 bool text_wants(const struct text *t, const struct ev *ev)
 {
@@ -410,20 +311,6 @@ static void put_groups(struct text_writer *w, const struct group *g, uint64_t se
 	}
 }
 
-static void put_head(struct text_writer *w)
-{
-	const struct ev *ev = w->ev;
-
-	put_common(w);
-	if (ev->kernel)
-		put_kernel(w);
-	else if (ev->userspace)
-		put_userspace(w);
-	put_tracking(w);
-	if (ev->skb_drop)
-		put_drop(w);
-}
-
 static bool any_group(const struct text *t, const struct group *g, uint64_t sections)
 {
 	for (; g->put; g++)
@@ -462,7 +349,7 @@ bool text_event(struct text *t, const struct ev *ev, int level, struct buf *out)
 		put_thin(&w);
 		return true;
 	}
-	put_head(&w);
+	text_head(&w);
 	if (ev->kernel && EV_HAS(ev->kernel, kernel, stack_trace))
 		put_stack(&w, (unsigned int)level, !any_group(t, groups, ev->sections));
 	put_groups(&w, groups, ev->sections);

@@ -22,7 +22,8 @@ struct text_options {
 	bool no_sockets;  /* leave the rows of socket snapshots out */
 };
 
-struct text_packet; /* cached text of a packet (text_packet.c) */
+struct text_packet; /* cached text of a packet (text_packet.c), */
+struct text_track;  /* and of its identity (text_head.c) */
 
 /* Namespace and device of an event, and their text (text_skb.c). */
 struct text_net {
@@ -33,7 +34,16 @@ struct text_net {
 	char name[16], text[128];
 };
 
-enum { TEXT_NETS = 4 };
+/* Processor and task of an event, and their text (text_head.c). */
+struct text_task {
+	uint64_t has; /* which of them there are */
+	uint32_t smp_id;
+	int32_t pid, tgid;
+	uint8_t comm_len, len; /* len: of text; 0: empty slot */
+	char comm[16], text[80];
+};
+
+enum { TEXT_NETS = 4, TEXT_TASKS = 16 };
 
 struct text {
 	struct text_options o;
@@ -47,7 +57,9 @@ struct text {
 	uint8_t ns_len;
 	char ns_text[32];
 	struct text_packet *packets;     /* NULL until the first packet */
+	struct text_track *tracks;       /* NULL until the first that is tracked */
 	struct text_net nets[TEXT_NETS]; /* by the interface */
+	struct text_task tasks[TEXT_TASKS];
 };
 
 /* Copies the options. Ended by text_fini(), which frees what was cached. */

@@ -166,7 +166,7 @@ static void put_net(struct text_writer *w)
 
 	if (slot->len && slot->has_netns == (n != NULL) && slot->has_dev == (d != NULL) &&
 	    (!n || same_netns(n, &slot->netns)) && (!d || same_dev(d, slot))) {
-		buf_put(w->out, slot->text, slot->len);
+		TEXT_KEPT(w->out, slot);
 		return;
 	}
 	if (n)

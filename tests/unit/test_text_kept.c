@@ -31,6 +31,46 @@ static uint64_t any_time(void)
 	return times[any(sizeof(times) / sizeof(times[0]))] + any(5);
 }
 
+/* Few values, 0 among them; others, of which some share a slot with these; and the largest. */
+static uint64_t any_of(uint32_t n)
+{
+	return any(4) ? any(n) : any(4) ? 16 * any(200) : UINT64_MAX;
+}
+
+static void add_task(struct ev_batch *b)
+{
+	static char comm[64]; /* in one place, as the name below */
+	struct ev_common *c = EV_ADD(b, common);
+
+	if (any(2))
+		EV_SET(c, common, smp_id, (uint32_t)any_of(2));
+	if (any(2))
+		EV_SET(c, common, pid, (int32_t)any_of(2));
+	if (any(2))
+		EV_SET(c, common, tgid, (int32_t)any_of(2));
+	if (any(2)) {
+		memset(comm, "ab\033"[any(3)], sizeof(comm));
+		c->comm = (struct ev_str){comm, any(8) ? any(3) : any(64), 0};
+		c->has |= EV_BIT(common, comm);
+	}
+}
+
+static void add_identity(struct ev_batch *b)
+{
+	uint64_t timestamp = any_of(2), orig_head = any_of(2), skb = any_of(2);
+
+	if (any(2)) {
+		EV_SET(EV_ADD(b, skb_tracking), skb_tracking, timestamp, timestamp);
+		EV_SET(EV_ADD(b, skb_tracking), skb_tracking, orig_head, orig_head);
+		EV_SET(EV_ADD(b, skb_tracking), skb_tracking, skb, skb);
+	} else {
+		EV_SET(EV_ADD(b, tracking), tracking, timestamp, timestamp);
+		EV_SET(EV_ADD(b, tracking), tracking, orig_head, orig_head);
+		EV_SET(EV_ADD(b, tracking), tracking, skb, skb);
+		EV_SET(EV_ADD(b, tracking), tracking, idx, any(3));
+	}
+}
+
 /* Few values of everything, so that events are often alike, and differ in one thing only. */
 static void make_event(struct ev_batch *b)
 {
@@ -40,7 +80,10 @@ static void make_event(struct ev_batch *b)
 
 	ev_batch_begin(b);
 	EV_SET(EV_ADD(b, common), common, timestamp, any_time());
+	add_task(b);
 	EV_SET(EV_ADD(b, kernel), kernel, symbol, ev_text(b, "net:a"));
+	if (any(2))
+		add_identity(b);
 	if (any(3)) {
 		EV_SET(EV_ADD(b, netns), netns, inum, 4026531840u + any(2));
 		if (any(2))
