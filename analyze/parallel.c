@@ -180,6 +180,23 @@ void parallel_add(struct parallel *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+bool parallel_put_early(struct parallel *p, void *job)
+{
+	bool more;
+
+	pthread_mutex_lock(&p->lock);
+	/* while the first one runs nobody else puts out */
+	if (!p->stopped && job == job_at(p, p->head)) {
+		pthread_mutex_unlock(&p->lock);
+		more = p->ops->put(p->ctx, job);
+		pthread_mutex_lock(&p->lock);
+		p->stopped |= !more;
+	}
+	more = !p->stopped;
+	pthread_mutex_unlock(&p->lock);
+	return more;
+}
+
 bool parallel_drain(struct parallel *p)
 {
 	bool more;

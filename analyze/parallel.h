@@ -46,6 +46,12 @@ void parallel_free(struct parallel *p); /* after the jobs that are under way; NU
 void *parallel_next(struct parallel *p);
 void parallel_add(struct parallel *p);
 
+/*
+ * In run(): puts out what the job made so far, where it is the next one to be; else does nothing. The job goes on,
+ * and put() is called for it again at its end. False: nobody wants more.
+ */
+bool parallel_put_early(struct parallel *p, void *job);
+
 /* Until all that was added is put out. False: put() wants no more. */
 bool parallel_drain(struct parallel *p);
 

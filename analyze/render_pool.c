@@ -2,6 +2,7 @@
 #include "analyze/render_pool.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +10,15 @@
 
 /*
  * Batches on their way beside one for each thread: one that waits for the writer, one that waits for a
- * thread. A batch of 8,192 events takes 2 MiB and its text 3 MiB.
+ * thread. A batch of 8,192 events takes 3 MiB and its text 3 MiB.
  */
 enum { SPARE_JOBS = 2, JOBS_MAX = PARALLEL_THREADS_MAX + SPARE_JOBS };
+
+/*
+ * Text of the batch that is next to be written goes out in pieces of that size: they stay in the core's own cache,
+ * and are not memory that another batch's text is written over later.
+ */
+enum { PIECE_BYTES = 256 << 10 };
 
 struct job {
 	struct ev_batch *batch;     /* owned */
@@ -35,24 +42,54 @@ struct render_pool {
 	unsigned int n;
 	struct text text[PARALLEL_THREADS_MAX]; /* of each thread */
 	struct skbx_unpacker *unpacker[PARALLEL_THREADS_MAX];
+	struct ev_batch *unpacked[PARALLEL_THREADS_MAX]; /* what that made */
 	struct job jobs[JOBS_MAX];
+	/* buffers that no job has: the one that was put out last is the next to be filled, and is still in a cache */
+	pthread_mutex_t lock;
+	struct buf spare[JOBS_MAX];
+	unsigned int n_spare;
 };
 
 /* Whether this thread puts out a result: what it says waits for nobody. */
 static __thread bool is_putting;
 
-/* Decodes the batch of a job. False: there is none. */
-static bool unpack(struct render_pool *p, unsigned int thread, struct job *job)
+static void take_buffer(struct render_pool *p, struct job *job)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->n_spare && !job->out.p) {
+		bool failed = job->out.failed;
+
+		job->out = p->spare[--p->n_spare];
+		job->out.failed = failed;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void give_buffer(struct render_pool *p, struct job *job)
+{
+	pthread_mutex_lock(&p->lock);
+	if (job->out.p)
+		p->spare[p->n_spare++] = job->out;
+	job->out = (struct buf){0};
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* The decoded batch of a packed job, the thread's until its next one. NULL: there is none. */
+static const struct ev_batch *unpack(struct render_pool *p, unsigned int thread, struct job *job)
 {
 	struct skbx_unpacker **u = &p->unpacker[thread];
+	struct ev_batch **batch = &p->unpacked[thread];
 
 	if (!*u)
 		*u = skbx_unpacker_new();
-	job->error =
-		*u ? skbx_unpack(*u, job->packed, job->batch, &job->unknown, &job->what) : -ENOMEM;
+	if (!*batch)
+		*batch = ev_batch_new();
+	job->error = *u && *batch
+			     ? skbx_unpack(*u, job->packed, *batch, &job->unknown, &job->what)
+			     : -ENOMEM;
 	/* the output tells that there is no memory, as it does for the text */
 	job->out.failed |= job->error == -ENOMEM;
-	return !job->error;
+	return job->error ? NULL : *batch;
 }
 
 static void run(void *ctx, unsigned int thread, void *job_at)
@@ -60,18 +97,27 @@ static void run(void *ctx, unsigned int thread, void *job_at)
 	struct render_pool *p = ctx;
 	struct text *text = &p->text[thread];
 	struct job *job = job_at;
+	const struct ev_batch *batch = job->is_packed ? unpack(p, thread, job) : job->batch;
+	size_t piece = PIECE_BYTES;
 	struct ev_walk w;
 	struct ev ev = {0};
 
-	if (job->is_packed && !unpack(p, thread, job))
+	if (!batch)
 		return;
-	w = ev_walk(job->batch);
+	take_buffer(p, job);
+	w = ev_walk(batch);
 	text_set_clock(text, &job->clock);
 	while (ev_next(&w, &ev)) {
 		if (!job->all && !job->shown[ev.index])
 			text_skip(text, &ev);
 		else if (text_event(text, &ev, 0, &job->out))
 			text_frame_event(text, &job->out);
+		if (job->out.len < piece)
+			continue;
+		if (!parallel_put_early(p->parallel, job))
+			break;
+		take_buffer(p, job);
+		piece = job->out.len + PIECE_BYTES;
 	}
 }
 
@@ -90,6 +136,7 @@ static bool put(void *ctx, void *job_at)
 	job->unknown = 0;
 	job->error = 0;
 	is_putting = false;
+	give_buffer(p, job);
 	return more;
 }
 
@@ -116,6 +163,7 @@ struct render_pool *render_pool_new(struct render *r, struct source *s, struct f
 
 	if (!p)
 		return NULL;
+	pthread_mutex_init(&p->lock, NULL);
 	p->render = r;
 	p->source = s;
 	p->filter = f;
@@ -156,7 +204,11 @@ void render_pool_free(struct render_pool *p)
 	for (unsigned int i = 0; i < PARALLEL_THREADS_MAX; i++) {
 		text_fini(&p->text[i]);
 		skbx_unpacker_free(p->unpacker[i]);
+		ev_batch_free(p->unpacked[i]);
 	}
+	while (p->n_spare)
+		buf_free(&p->spare[--p->n_spare]);
+	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
 

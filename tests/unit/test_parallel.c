@@ -98,6 +98,69 @@ static void results_keep_their_order(void **state)
 	}
 }
 
+/* Jobs of several parts, which go out early where their job is the next one. */
+enum { PARTS = 4 };
+
+struct early {
+	struct parallel *p;
+	struct job jobs[JOBS]; /* square: parts that were not put out yet */
+	unsigned int put[NUMBERS * PARTS], n_put, n_calls, putting, wrong;
+};
+
+static void run_parts(void *ctx, unsigned int thread, void *at)
+{
+	struct early *w = ctx;
+	struct job *job = at;
+
+	for (unsigned int i = 0; i < PARTS; i++) {
+		nap(job->number * 7919 % 5 * 10);
+		job->square++;
+		if (i + 1 < PARTS && !parallel_put_early(w->p, job))
+			__atomic_fetch_add(&w->wrong, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+static bool put_parts(void *ctx, void *at)
+{
+	struct early *w = ctx;
+	struct job *job = at;
+
+	w->wrong += __atomic_fetch_add(&w->putting, 1, __ATOMIC_SEQ_CST) != 0;
+	nap(job->number % 3 * 10);
+	for (; job->square; job->square--)
+		w->put[w->n_put++] = job->number;
+	w->n_calls++;
+	__atomic_fetch_sub(&w->putting, 1, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+static void parts_keep_their_order(void **state)
+{
+	static const struct parallel_ops parts = {run_parts, put_parts};
+
+	for (unsigned int threads = 2; threads <= 4; threads++) {
+		struct early w = {0};
+
+		w.p = parallel_new(&parts, &w, threads, w.jobs, sizeof(w.jobs[0]), JOBS);
+		assert_non_null(w.p);
+		for (unsigned int i = 0; i < NUMBERS; i++) {
+			struct job *job = parallel_next(w.p);
+
+			assert_non_null(job);
+			*job = (struct job){.number = i};
+			parallel_add(w.p);
+		}
+		assert_true(parallel_drain(w.p));
+		parallel_free(w.p);
+		assert_int_equal(w.wrong, 0);
+		assert_int_equal(w.n_put, NUMBERS * PARTS);
+		for (unsigned int i = 0; i < NUMBERS * PARTS; i++)
+			assert_int_equal(w.put[i], i / PARTS);
+		/* the first one had nobody to wait for */
+		assert_true(w.n_calls >= NUMBERS + PARTS - 1);
+	}
+}
+
 static void nothing_behind_a_stop(void **state)
 {
 	struct work w = {.stop_at = 100};
@@ -385,6 +448,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(results_keep_their_order),
+		cmocka_unit_test(parts_keep_their_order),
 		cmocka_unit_test(nothing_behind_a_stop),
 		cmocka_unit_test(results_do_not_wait),
 		cmocka_unit_test(signals_are_the_callers),
