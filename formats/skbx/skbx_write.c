@@ -18,7 +18,9 @@ enum {
 	LEVEL_LARGE =
 		10, /* from there on blocks are twice as large: a flow is spelt out once a block */
 	SMALL_EVENTS = 256,         /* a smaller block uses a key */
-	KEY_AFTER_BYTES = 4096,     /* own strings and shapes of small blocks: then a key pays */
+	KEY_AFTER_BYTES = 4096,     /* own strings and shapes of small blocks: then a key pays; */
+	KEY_FIRST_BYTES = 1024,     /* the first one sooner, */
+	KEY_FIRST_BLOCKS = 8,       /* but of blocks that show what is usual */
 	INVENTORY_BYTES = 16 << 20, /* the inventory is repeated after that many bytes, */
 	INVENTORY_EARLY = 8,        /* once early, in case that the first one is damaged, */
 	SCHEMA_EVERY = 16,          /* that many copies one with the schema */
@@ -39,6 +41,7 @@ struct skbx_writer {
 	struct block_dict *key, *learn; /* key: what small blocks refer to, when key_seq is not 0 */
 	uint32_t key_seq;               /* of the key block, + 1 */
 	uint64_t own_bytes;             /* that small blocks repeated since the key */
+	uint32_t own_blocks;            /* how many those were */
 	struct skbx_inventory inventory;
 	uint64_t inventory_at, inventory_ns; /* bytes and time of the last copy */
 	uint32_t inventories;                /* copies so far */
@@ -307,7 +310,7 @@ static int put_key(struct skbx_writer *w, struct skbox_error *err)
 		block_dict_put(&w->raw, w->key);
 		ret = put_block(w, 0, err);
 	}
-	w->own_bytes = 0;
+	w->own_bytes = w->own_blocks = 0;
 	return ret;
 }
 
@@ -344,6 +347,12 @@ static int put_index(struct skbx_writer *w, struct skbox_error *err)
 	return ret;
 }
 
+static bool wants_key(const struct skbx_writer *w)
+{
+	return w->own_bytes > KEY_AFTER_BYTES ||
+	       (!w->key_seq && w->own_bytes > KEY_FIRST_BYTES && w->own_blocks >= KEY_FIRST_BLOCKS);
+}
+
 static int put_repeated(struct skbx_writer *w, struct skbox_error *err)
 {
 	bool early = !w->inventory_early && w->seq >= INVENTORY_EARLY;
@@ -351,7 +360,7 @@ static int put_repeated(struct skbx_writer *w, struct skbox_error *err)
 
 	if (w->index.n >= INDEX_FULL)
 		ret = put_index(w, err);
-	if (!ret && w->own_bytes > KEY_AFTER_BYTES)
+	if (!ret && wants_key(w))
 		ret = put_key(w, err);
 	if (!ret && (early || !w->inventory_at || w->written - w->inventory_at >= INVENTORY_BYTES ||
 		     w->all.last_ns - w->inventory_ns >= INVENTORY_NS)) {
@@ -429,10 +438,12 @@ static int put_events(struct skbx_writer *w, struct ev_walk *walk, uint32_t to,
 		w->lost = lost;
 	}
 	if (!ret) {
-		if (small)
+		if (small) {
 			w->own_bytes += block_own_bytes(w->coder);
-		else
+			w->own_blocks++;
+		} else {
 			block_parts(w->coder, &n_parts);
+		}
 		ret = put_block(w, n_parts, err);
 	} else if (ret == -E2BIG) {
 		error_set(err, ret, w->written, "an event is too large for a block");
