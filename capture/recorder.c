@@ -18,11 +18,10 @@
 enum {
 	PASS_RECORDS = 8192, /* then signals and sockets get their turn */
 
-	/* a batch goes out when it has that much, or an event that old: written in 500 ms at most */
+	/* a batch goes out when it has that much, or an event that is old (capture/age.h) */
 	/* (large batches make large blocks: 8 MiB of memory are some 200 KB of file) */
 	BATCH_EVENTS = 8192,
 	BATCH_BYTES = 8 << 20,
-	BATCH_AGE_MS = 250,
 
 	/* how long to sleep when nothing came, doubled up to the second */
 	IDLE_MIN_US = 1000,
@@ -65,6 +64,14 @@ static void put_batch(struct recorder *r)
 	output_put(r->output, r->batch);
 	r->batch = NULL;
 	r->batch_since = 0;
+}
+
+/* A batch whose oldest event has waited long enough. */
+static void put_old_batch(struct recorder *r, uint64_t now)
+{
+	if (r->batch_since && now > r->batch_since &&
+	    now - r->batch_since >= age_limit_ns(&r->age, r->batch->n))
+		put_batch(r);
 }
 
 static bool batch_is_full(const struct recorder *r)
@@ -409,9 +416,14 @@ static void wait_for(struct recorder *r, uint64_t us)
 		 .events = POLLIN},
 	};
 	struct timespec t = {.tv_nsec = (long)(us * US)};
+	uint64_t due = inventory_now_ns() + us * US, now, lag;
 
 	if (ppoll(fds, 3, &t, NULL) > 0 && fds[0].revents)
 		check_signals(r);
+	/* what a batch will have to wait for beside its age: a processor for us, and the disk */
+	now = inventory_now_ns();
+	lag = output_lag_ns(r->output);
+	age_note(&r->age, now, (now > due ? now - due : 0) + lag);
 }
 
 /* What is due by the clock. */
@@ -431,8 +443,7 @@ static void keep_time(struct recorder *r, uint64_t now)
 	if (r->rotate_at && now >= r->rotate_at)
 		rotate(r, now);
 	tell_thin(r, now);
-	if (r->batch_since && now - r->batch_since >= BATCH_AGE_MS * MS)
-		put_batch(r);
+	put_old_batch(r, now);
 	if (output_error(r->output, NULL))
 		r->reason = "error";
 	else if (output_disk_low(r->output, NULL))
@@ -493,8 +504,7 @@ static void detach(struct recorder *r)
 		drain(r, now - HOLD_US * US);
 		if (!recorder_take_messages(r))
 			wait_for(r, IDLE_MIN_US);
-		if (r->batch_since && now - r->batch_since >= BATCH_AGE_MS * MS)
-			put_batch(r);
+		put_old_batch(r, now);
 	}
 	if (!r->stopped && !r->holder_gone)
 		terminal_error("the process that holds the probes does not answer");

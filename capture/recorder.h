@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/age.h"
 #include "capture/command.h"
 #include "capture/config/config.h"
 #include "capture/file/convert.h"
@@ -44,6 +45,7 @@ struct recorder {
 	struct convert convert;
 	struct ev_batch *batch; /* being filled; NULL: all are on their way */
 	uint64_t batch_since;   /* time of its oldest event; 0: it has none */
+	struct age age;         /* how old it may get */
 	uint64_t events;        /* records that became events */
 
 	uint32_t stack_asked; /* the number that the holder was asked for last */

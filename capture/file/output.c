@@ -32,6 +32,8 @@ struct output {
 	pthread_cond_t changed;
 	struct ev_batch *all[OUTPUT_BATCHES];
 	struct ev_batch *queue[OUTPUT_BATCHES], *spare[OUTPUT_BATCHES];
+	uint64_t put_ns[OUTPUT_BATCHES]; /* when each of the queue was put */
+	uint64_t lag_ns;                 /* output_lag_ns() */
 	unsigned int queued, spares;
 	bool stop, done;
 	const char *
@@ -129,6 +131,7 @@ static void work(struct output *o)
 {
 	bool failed = o->error.code;
 	struct ev_batch *b;
+	uint64_t lag;
 
 	take_totals(o);
 	if (o->rotate && !o->rotate_behind) {
@@ -159,7 +162,10 @@ static void work(struct output *o)
 	if (o->error.code)
 		o->thrown_away += b->sec[EV_kernel].n;
 	ev_batch_clear(b);
+	lag = inventory_now_ns() - o->put_ns[0];
+	o->lag_ns = lag > o->lag_ns ? lag : o->lag_ns;
 	memmove(o->queue, o->queue + 1, --o->queued * sizeof(*o->queue));
+	memmove(o->put_ns, o->put_ns + 1, o->queued * sizeof(*o->put_ns));
 	o->rotate_behind -= o->rotate;
 	o->spare[o->spares++] = b;
 	pthread_cond_broadcast(&o->changed);
@@ -294,9 +300,23 @@ struct ev_batch *output_get_wait(struct output *o)
 void output_put(struct output *o, struct ev_batch *b)
 {
 	pthread_mutex_lock(&o->lock);
+	o->put_ns[o->queued] = inventory_now_ns();
 	o->queue[o->queued++] = b;
 	pthread_cond_broadcast(&o->changed);
 	pthread_mutex_unlock(&o->lock);
+}
+
+uint64_t output_lag_ns(struct output *o)
+{
+	uint64_t lag, waits;
+
+	pthread_mutex_lock(&o->lock);
+	lag = o->lag_ns;
+	o->lag_ns = 0;
+	waits = o->queued ? inventory_now_ns() - o->put_ns[0] : 0;
+	lag = waits > lag ? waits : lag;
+	pthread_mutex_unlock(&o->lock);
+	return lag;
 }
 
 void output_rotate(struct output *o)

@@ -58,6 +58,12 @@ struct ev_batch *output_get_wait(struct output *o);
 bool output_has_spare(struct output *o);
 void output_put(struct output *o, struct ev_batch *b);
 
+/*
+ * The longest that a batch took from output_put() until it was written, of those since the last call,
+ * or waits now.
+ */
+uint64_t output_lag_ns(struct output *o);
+
 /* What is put from now on goes into the next file, where files rotate. */
 void output_rotate(struct output *o);
 
