@@ -45,9 +45,9 @@ static void help_all(struct buf *out)
 		"plain,\n"
 		".gz or .zst; - or none is standard input.\n\n");
 	for (size_t i = 0; command_table[i]; i++)
-		buf_printf(out, "  %-10s%s\n", command_table[i]->name, command_table[i]->help);
-	buf_str(out, "  capture   record (runs skbox-capture)\n"
-		     "  help      help [COMMAND]: this text, or that of a command\n\n"
+		buf_printf(out, "  %-11s%s\n", command_table[i]->name, command_table[i]->help);
+	buf_str(out, "  capture    record (runs skbox-capture)\n"
+		     "  help       help [COMMAND]: this text, or that of a command\n\n"
 		     "Exit codes: 0 done; 1 the answer is no; 2 failed or wrong usage; 3 the input "
 		     "is damaged\n"
 		     "and was read as far as possible.\n");

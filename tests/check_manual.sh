@@ -26,7 +26,7 @@ heads_of_help() { "$skbox" "$1" --help | grep -E '^  ( |-)' | sed 's/^\(.\{30\}\
 # EXAMPLES of a page: the lines between .nf and .fi
 examples() { plain "$1" | awk '/^\.SH/ { on = ($2 == "EXAMPLES") } /^\./ { next } on'; }
 
-commands=$("$skbox" help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' | grep -vxE 'capture|help')
+commands=$("$skbox" __complete '' | cut -f 1 | grep -vxE 'capture|help')
 [ -n "$commands" ] || { echo "not ok the analyzer lists its commands" && exit 1; }
 
 for command in $commands; do
