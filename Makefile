@@ -69,7 +69,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: FORCE all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib deb test-packages test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
+.PHONY: FORCE all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib deb test-packages static tarball test-tarball test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
 all: skbox skbox-capture man
 skbox: $(B)/skbox
 man: $(B)/man/made
@@ -82,6 +82,15 @@ $(B)/libskbox.a: $(FORMATS_OBJ)
 $(B)/skbox: $(ANALYZE_OBJ) $(CLI_OBJ) $(B)/libskbox.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(ANALYZE_LIBS)
+
+# for "make tarball": nothing of this system is needed where it runs. libpcap.a is made by packaging/tarball;
+# what the linker says about glibc's modules for names is left out: packaging/static/names.c rules them out
+static: $(B)/static/skbox
+$(B)/static/skbox: packaging/static/names.c $(ANALYZE_OBJ) $(CLI_OBJ) $(B)/libskbox.a
+	@test -e $(B)/static/libpcap.a || packaging/tarball --libpcap $(B)/static
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) $(LDFLAGS_ALL) -static-pie -s -Wl,--build-id=none,--gc-sections -o $@ $^ -L$(B)/static $(ANALYZE_LIBS) 2>$@.log || { cat $@.log && false; }
+	$(Q)! grep -vE 'in statically linked applications requires at runtime|: in function ' $@.log
 
 $(B)/skbox-capture: $(CAPTURE_OBJ) $(CLI_OBJ) $(B)/libskbox.a
 	@echo "  LD      $@"
@@ -224,6 +233,12 @@ deb:
 	$(Q)packaging/deb build/deb
 test-packages: deb
 	$(Q)tests/packages.sh build/deb
+# The analyzer as one static program, and the sources that its licences ask for, into build/tarball
+tarball:
+	$(Q)tests/deps tarball
+	$(Q)packaging/tarball build/tarball
+test-tarball: tarball
+	$(Q)tests/tarball.sh build/tarball
 
 clean:
 	rm -rf build
