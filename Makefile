@@ -203,7 +203,7 @@ fuzz:
 	$(Q)tests/fuzz/run
 bless: skbox
 	$(Q)tests/golden/golden --bless $(B)/skbox '$(NAME)' tests/golden/*.tests
-	$(Q)tests/readme --bless README.md docs/story.md
+	$(Q)tests/readme --bless README.md docs/*.md
 
 # three parts, as they are packaged; DESTDIR is where the tree is put together, PREFIX where it will be
 install: install-skbox install-capture install-lib

@@ -25,11 +25,28 @@ commands() { "$skbox" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'; }
 
 [ -n "$(commands)" ] && echo "ok the analyzer lists its commands" || echo "not ok the analyzer lists its commands: none found in --help"
 
-# Every line of a code block in README.md and CONTRIBUTING.md that runs one of our programs.
+pages=(README.md CONTRIBUTING.md SECURITY.md docs/*.md)
+# Every line of a code block, and every piece of code in the text, that runs one of our programs.
 examples() {
-	awk '/^```/ { code = !code; next } code' README.md CONTRIBUTING.md | sed 's/^[$#] //' | grep -oE '(^|[|;&] *|sudo )skbox(-capture)? [^|;&#]*' |
-		sed -E 's/^[|;& ]*(sudo )?//'
+	{
+		awk '/^```/ { code = !code; next } code' "${pages[@]}" | sed 's/^[$#] //; s/\\$//' | grep -oE '(^|[|;&] *|sudo )skbox(-capture)? [^|;&#]*'
+		awk '/^```/ { code = !code; next } !code' "${pages[@]}" | grep -oE '`skbox(-capture)? [^`]*`' | tr -d '`'
+	} | sed -E 's/^[|;& ]*(sudo )?//'
 }
+# What is not run says nothing that could be typed: console blocks are compared below, sh and bash blocks run by tests/live/.
+awk 'FNR == 1 { code = 0 } /^```/ { code = !code; run = /^```(console|sh|bash)$/; next }
+	code && !run && /^[$#]? *(sudo )?(skbox|skbox-capture|zstd|ssh|cc|for|head|cat) / { print FILENAME ": " $0 }' README.md docs/*.md |
+	verdict "every command line of README.md and docs/ is run"
+for page in README.md docs/*.md; do
+	# links to pages and files of the tree
+	awk '/^```/ { code = !code; next } !code' "$page" | grep -oE '\]\([^)#:]+\)' | tr -d '()]' | while read -r link; do
+		[ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
+	done
+	[ "$page" = README.md ] || [ "$page" = docs/README.md ] || grep -q "(${page#docs/})" docs/README.md || echo "docs/README.md has not $page"
+done | verdict "every link leads somewhere, and the index has every page"
+# two screens
+{ [ "$(wc -l <README.md)" -le 100 ] || echo "$(wc -l <README.md) lines"; awk '!/^\$|^\|/ && length > 120 { print FILENAME ": " $0 }' README.md; } |
+	verdict "README.md is two screens"
 examples | grep -E '^skbox [a-z]' | awk '{ print $2 }' | sort -u | while read -r command; do
 	grep -qx "$command" <<<"$(commands)" || [ "$command" = capture ] || [ "$command" = help ] || echo "skbox $command"
 done | verdict "every command in the documents exists"
@@ -46,8 +63,8 @@ examples | while read -r program command rest; do
 	done
 done | sort -u | verdict "every option in the documents exists"
 {
-	grep -ohE '`(make|tests/|demo/|\.ci/)[^`]*`' README.md CONTRIBUTING.md | tr -d '`'
-	awk '/^```/ { code = !code; next } code && /^(make|tests\/)/' README.md CONTRIBUTING.md | sed 's/ *#.*//'
+	grep -ohE '`(make|tests/|demo/|\.ci/)[^`]*`' "${pages[@]}" | tr -d '`'
+	awk '/^```/ { code = !code; next } code && /^(make|tests\/)/' "${pages[@]}" | sed 's/ *#.*//'
 } | sort -u | while read -r first second _; do
 	case $first in
 	make) [[ ! $second =~ ^[a-z-]+$ ]] || grep -qE "^([a-z-]+ )*$second( [a-z-]+)*:" Makefile || echo "make $second" ;;
@@ -72,5 +89,6 @@ done | verdict "skbox-capture(8) has every option"
 for page in man/skbox.1 man/skbox-capture.8 man/skbx.5 man/skbox-filter.7 man/skbox-rules.5; do
 	man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null | sed "s,^,$page: ,"
 done | verdict "the manuals have no formatting errors"
-tests/readme README.md docs/story.md
+mapfile -t shown < <(grep -l '^```console$' README.md docs/*.md)
+tests/readme "${shown[@]}"
 exit 0

@@ -48,6 +48,14 @@ else
 	echo "not ok a program with libskbox sees the drops that skbox sees: it does not compile"
 fi
 
+# the same by the words of docs/libskbox.md, where it is installed for good
+make --no-print-directory -s install-lib PREFIX="$work/prefix" >"$work/log" 2>&1
+ln -s "$PWD/examples" "$work/examples"
+cp testdata/demo.skbx "$work/t.skbx"
+awk '/^```sh$/ { code = 1; next } /^```/ { code = 0 } code' docs/libskbox.md >"$work/block"
+(cd "$work" && PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig bash -e block) >"$work/out" 2>&1 && cmp "$work/out" "$work/mine" && echo "ok docs/libskbox.md: its commands work" ||
+	echo "not ok docs/libskbox.md: its commands work: $(tail -n 1 "$work/out")"
+
 sed "s,@PREFIX@,$tree," packaging/skbox-capture@.service.in >"$work/skbox-capture@.service"
 if command -v systemd-analyze >/dev/null; then
 	score=$(systemd-analyze security --offline=yes --no-pager "$work/skbox-capture@.service" 2>/dev/null | sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
