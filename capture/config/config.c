@@ -207,6 +207,27 @@ static int apply_profiles(struct config *c, struct skbox_error *err)
 	return rc;
 }
 
+/*
+ * The command line again, on top of the profiles. --sockets and --no-sockets exclude each other, and
+ * profiles are made to go together: what the command line says of snapshots counts, then a profile that
+ * wants them, then one that does not. It was right the first time, and left its operands where they are
+ * found again.
+ */
+static bool parse_on_top(struct config *c, int argc, char **argv, int *rest)
+{
+	bool without = c->no_sockets;
+	uint64_t period_ns = c->sockets_ns;
+
+	c->no_sockets = false;
+	c->sockets_ns = 0;
+	if (options_parse(rows, ROWS, argc, argv, c, rest) != OPTIONS_OK)
+		return false;
+	if (!c->no_sockets && !c->sockets_ns)
+		c->sockets_ns = period_ns;
+	c->no_sockets |= without && !c->sockets_ns && !c->netns.n;
+	return true;
+}
+
 /* Sections that are always recorded have names here, too: Retis users name them. */
 static bool read_collect(struct config *c)
 {
@@ -330,8 +351,7 @@ enum config_result config_parse(struct config *c, int argc, char **argv)
 			terminal_error("%s", err.text);
 			return CONFIG_WRONG;
 		}
-		/* it was right the first time, and left its operands where they are found again */
-		if (options_parse(rows, ROWS, argc, argv, c, &rest) != OPTIONS_OK)
+		if (!parse_on_top(c, argc, argv, &rest))
 			return CONFIG_WRONG;
 	}
 	if (rest < argc)

@@ -60,6 +60,18 @@ $skbox info "$work/mine.skbx" | grep -q 'snaplen 200 '
 verdict "the command line has the last word" $? "$($skbox info "$work/mine.skbx" | grep snaplen)"
 $record --profile mine -p tp:skb:no_such_tracepoint -o "$work/none.skbx" --duration 100ms 2>"$work/err"
 verdict "what -p names must be there all the same" $((!$?)) "it ended well"
+# of snapshots: the command line, then the profile that wants them
+snapshots() { # EXPECTED OPTION...: what the file says of them
+	local expected=$1
+	shift
+	$record "$@" -o "$work/two.skbx" --force --duration 100ms 2>"$work/err"
+	[ "$($skbox info "$work/two.skbx" | sed -n 's/^recording .*, sockets \(.*\)/\1/p')" = "$expected" ]
+	verdict "snapshots with $*: ${expected:-no period}" $? "$($skbox info "$work/two.skbx" | grep ^recording) $(cat "$work/err")"
+}
+snapshots "every 1000 ms" --profile tcp-health --profile dropmon
+snapshots "every 1000 ms" --profile dropmon --profile tcp-health
+snapshots "every 50 ms" --profile dropmon --sockets 50ms
+snapshots "" --profile tcp-health --no-sockets
 sed -i 's/snaplen: 96/snaplen: 9/' "$work/config/skbox/profiles/mine.yaml"
 $record --profile mine 2>"$work/err"
 verdict "what is wrong in a profile ends it" $(($? != 2)) "another exit status"
