@@ -97,7 +97,7 @@ $(B)/skbox-capture: $(CAPTURE_OBJ) $(CLI_OBJ) $(B)/libskbox.a
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CAPTURE_LIBS)
 
 # options of each command's page come from the tables in the program
-$(B)/man/made: $(B)/skbox man/pages man/pages.awk $(wildcard man/*.[1-8])
+$(B)/man/made: $(B)/skbox man/pages man/pages.awk $(wildcard man/*.[1-8] profiles/*.yaml)
 	$(Q)man/pages $(B)/skbox $(@D) && touch $@
 
 $(B)/obj/%.o: %.c
@@ -205,17 +205,20 @@ bless: skbox
 	$(Q)tests/golden/golden --bless $(B)/skbox '$(NAME)' tests/golden/*.tests
 	$(Q)tests/readme --bless README.md docs/*.md
 
+# manuals that belong to the recorder
+CAPTURE_PAGES := skbox-capture.8 skbox-profiles.5
 # three parts, as they are packaged; DESTDIR is where the tree is put together, PREFIX where it will be
 install: install-skbox install-capture install-lib
 install-skbox: skbox man
 	install -D -m 755 $(B)/skbox $(DESTDIR)$(PREFIX)/bin/skbox
-	for page in $(B)/man/*.[1-7]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
+	for page in $(filter-out $(CAPTURE_PAGES),$(notdir $(wildcard man/*.[1-8]))) $$(cd $(B)/man && echo skbox-*.1); do \
+		install -D -m 644 $(B)/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit; done
 	install -D -m 644 completions/skbox.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skbox
 	install -D -m 644 completions/_skbox $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skbox
 	install -D -m 644 completions/skbox.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skbox.fish
 install-capture: skbox-capture man
 	install -D -m 755 $(B)/skbox-capture $(DESTDIR)$(PREFIX)/bin/skbox-capture
-	install -D -m 644 $(B)/man/skbox-capture.8 $(DESTDIR)$(PREFIX)/share/man/man8/skbox-capture.8
+	for page in $(CAPTURE_PAGES); do install -D -m 644 $(B)/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit; done
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,@PREFIX@,$(PREFIX),' packaging/skbox-capture@.service.in >$(DESTDIR)$(PREFIX)/lib/systemd/system/skbox-capture@.service
 	install -D -m 644 completions/skbox.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skbox-capture

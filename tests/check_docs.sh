@@ -86,7 +86,7 @@ done | verdict "skbox(1) has every option"
 "$capture" --help | long_options | while read -r option; do
 	grep -qE -- "$option\b" <<<"$manual8" || echo "$option"
 done | verdict "skbox-capture(8) has every option"
-for page in man/skbox.1 man/skbox-capture.8 man/skbx.5 man/skbox-filter.7 man/skbox-rules.5; do
+for page in man/*.[1-8]; do
 	man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null | sed "s,^,$page: ,"
 done | verdict "the manuals have no formatting errors"
 mapfile -t shown < <(grep -l '^```console$' README.md docs/*.md)

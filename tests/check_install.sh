@@ -15,7 +15,7 @@ fi
 stray=$(cd "$work/tree" && find . -type f ! -path ".$prefix/*")
 missing=
 for file in bin/skbox bin/skbox-capture lib/libskbox.a lib/pkgconfig/libskbox.pc include/skbox/formats/event.h \
-	share/man/man1/skbox.1 share/man/man1/skbox-print.1 share/man/man8/skbox-capture.8 lib/systemd/system/skbox-capture@.service; do
+	share/man/man1/skbox.1 share/man/man1/skbox-print.1 share/man/man5/skbox-profiles.5 share/man/man8/skbox-capture.8 lib/systemd/system/skbox-capture@.service; do
 	[ -s "$tree/$file" ] || missing+=" $file"
 done
 [ -z "$stray$missing" ] && [ ! -e $prefix ] && echo "ok make install with DESTDIR and PREFIX" ||

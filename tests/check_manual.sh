@@ -36,6 +36,9 @@ for command in $commands; do
 		echo "no skbox-$command.1"
 	fi
 done | verdict "each command has a manual with the options of --help"
+options_of_capture() { build/skbox-capture --help | grep -E '^  ( |-)' | sed 's/^\(.\{30\}\).*/\1/' | long_options | grep -vxE -- '--(help|version)'; }
+diff <(options_of_capture) <(plain man/skbox-capture.8 | awk '/^\.SH/ { on = ($2 == "OPTIONS") } on && /^\.T[PQ]$/ { getline; print }' | long_options | grep -vxE -- '--(help|version)') |
+	verdict "skbox-capture(8) has the options of --help, and no others"
 
 # The other direction of what the manual of all commands says: (print, json) behind an option.
 plain man/skbox.1 | awk '
@@ -59,17 +62,31 @@ done 2>&1 | verdict "mandoc finds nothing wrong with the manuals"
 
 mkdir "$work/bin" && ln -s "$skbox" "$work/bin/skbox"
 for name in t.skbx t.skbx.0; do cp testdata/demo.skbx "$work/$name"; done
-examples "$pages/skbox.1" | grep '^skbox ' >"$work/examples"
-[ "$(wc -l <"$work/examples")" -ge 5 ] || echo "not ok skbox(1) has examples: $(wc -l <"$work/examples") found"
-# what takes packets from us is not started; files of other hosts are those of other tests
-while read -r line; do
-	line=${line//wireshark -k -i -/cat}
-	case $line in *web1.skbx*) continue ;; esac
-	(cd "$work" && PATH=$work/bin:$PATH timeout 60 bash -c "$line" >out 2>err </dev/null)
-	status=$?
-	# --fail-if may say no
-	[ "$status" = 0 ] || { [ "$status" = 1 ] && [[ $line == *fail-if* ]]; } || echo "$line: status $status: $(head -n 1 "$work/err")"
-done <"$work/examples" | verdict "the examples of skbox(1) work"
+cp testdata/story/loss.skbx "$work/web1.skbx" && cp testdata/story/queue.skbx "$work/web2.skbx"
+# what takes packets from us is not started, another host is this one, and a recording is there already
+printf '#!/bin/sh\nexec cat >wireshark.pcapng\n' >"$work/bin/wireshark"
+printf '#!/bin/sh\nexec cat "%s/t.skbx"\n' "$work" >"$work/bin/ssh"
+chmod +x "$work"/bin/*
+try() { # LINE: a line of a manual; what a command answers may be no
+	(cd "$work" && PATH=$work/bin:$PATH timeout 60 bash -o pipefail -c "$1" >out 2>err </dev/null)
+	local status=$?
+	[ "$status" = 0 ] || { [ "$status" = 1 ] && [[ $1 =~ fail-if|skbox\ (check|diff)\  ]]; } || echo "$1: status $status: $(head -n 1 "$work/err")"
+}
+examples "$pages/skbox.1" | while read -r line; do try "$line"; done | verdict "the examples of skbox(1) work"
+for command in $commands; do
+	examples "$pages/skbox-$command.1" | grep -q "skbox $command " || echo "skbox-$command(1)"
+done | verdict "each command's manual has examples"
+
+# lines between .nf and .fi under a heading
+shown() { plain "$1" | sed 's/\\(aq/'"'"'/g' | awk -v want="$2" '/^\.S[HS]/ { on = ($0 == ".SH " want) } /^\.nf/ { code = 1; next } /^\.fi/ { code = 0 } on && code'; }
+shown man/skbox-filter.7 EXPRESSIONS | while read -r line; do
+	(cd "$work" && "$skbox" print -w "$line" t.skbx) >"$work/out" 2>"$work/err" || echo "$line: $(head -n 1 "$work/err")"
+done | verdict "the expressions of skbox-filter(7) work"
+shown man/skbox-rules.5 DESCRIPTION >"$work/web.yaml"
+{ grep -q 'version: 1' "$work/web.yaml" && try "skbox check ./web.yaml t.skbx" && grep -v 'skbox:' "$work/out" | grep -c . >"$work/n" && [ "$(cat "$work/n")" -ge 7 ] ||
+	echo "$(head -n 1 "$work/err")"; } | verdict "the rules of skbox-rules(5) are rules"
+diff <("$skbox" check --list | cut -d ' ' -f 1 | sort) <(plain man/skbox-rules.5 | awk '/^\.SH/ { on = /SHIPPED/ } on && /^\.B / { print $2 }' | sort) |
+	verdict "skbox-rules(5) has the rules that are built in"
 
 overview=$("$skbox" 2>&1 </dev/null)
 status=$?
