@@ -72,6 +72,20 @@ snapshots "every 1000 ms" --profile tcp-health --profile dropmon
 snapshots "every 1000 ms" --profile dropmon --profile tcp-health
 snapshots "every 50 ms" --profile dropmon --sockets 50ms
 snapshots "" --profile tcp-health --no-sockets
+# what the systemd unit runs, twice: what the first left is in previous/ afterwards
+unit() { # KEY: its command, as systemd would start it for this profile
+	sed -n "s,@PREFIX@/bin,$PWD/build,; s/%i/tcp-health/g; s/^$1=//p" packaging/skbox-capture@.service.in
+}
+mkdir "$work/unit"
+for round in 1 2; do
+	before=$(unit ExecStartPre) start=$(unit ExecStart)
+	(cd "$work/unit" && eval "$before" && eval "exec timeout -s TERM 2 $start") >"$work/err" 2>&1
+	# timeout's own status tells that the recorder did not end by itself
+	[ $? = 124 ] && $skbox verify "$work/unit/t.skbx.0" >>"$work/err" 2>&1
+	verdict "the unit's command records ($round)" $? "$(tail -n 1 "$work/err")"
+done
+[ "$(cd "$work/unit" && find . -type f | sort | tr '\n' ' ')" = "./previous/t.skbx.0 ./t.skbx.0 " ] && $skbox verify "$work/unit/previous/t.skbx.0" >/dev/null
+verdict "and keeps the recording before" $? "$(cd "$work/unit" && find . -type f | tr '\n' ' ')"
 sed -i 's/snaplen: 96/snaplen: 9/' "$work/config/skbox/profiles/mine.yaml"
 $record --profile mine 2>"$work/err"
 verdict "what is wrong in a profile ends it" $(($? != 2)) "another exit status"
