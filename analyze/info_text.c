@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "analyze/info.h"
+#include "cli/terminal.h"
 #include "formats/json.h"
 #include "formats/json_event.h"
 #include "formats/schema.h"
@@ -143,7 +144,10 @@ static void put_host_settings(struct buf *out, const struct ev_host *h)
 		put_label(out, "recording");
 		buf_printf(out, "snaplen %u bytes", h->snaplen);
 		if (EV_HAS(h, host, buffer))
-			buf_printf(out, ", buffers %llu bytes", (unsigned long long)h->buffer);
+			{
+			buf_str(out, ", buffers ");
+			terminal_put_size(out, h->buffer);
+		}
 		if (EV_HAS(h, host, cpus))
 			buf_printf(out, ", %u processors", h->cpus);
 		if (EV_HAS(h, host, sockets_period) && h->sockets_period)
@@ -216,9 +220,10 @@ static void put_counts(struct buf *out, const struct info *o, const struct singl
 		buf_printf(out, "; %llu stacks", (unsigned long long)one->finish.stackless);
 	buf_u8(out, '\n');
 	put_label(out, "size");
-	buf_printf(out, "%llu bytes", (unsigned long long)o->bytes);
+	terminal_put_size(out, o->bytes);
 	if (o->blocks)
-		buf_printf(out, " in %llu blocks", (unsigned long long)o->blocks);
+		buf_printf(out, " in %llu block%s", (unsigned long long)o->blocks,
+			   o->blocks == 1 ? "" : "s");
 	if (o->events && !o->chosen)
 		buf_printf(out, ", %.1f an event", (double)o->bytes / (double)o->events);
 	buf_u8(out, '\n');

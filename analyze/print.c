@@ -182,6 +182,9 @@ static int print_run(int argc, char **argv)
 	render_pool_free(p.pool);
 	if (render_close(&p.render) < 0)
 		rc = -1;
+	/* who sees nothing asks whether something went wrong; a program does not */
+	if (!rc && p.render.out.is_terminal && !p.render.out.bytes && filter_selects(p.filter))
+		terminal_error("note: nothing in the input passes the filters");
 	rc = rc < 0 ? EXIT_FAILED : source_finish(p.source);
 out:
 	source_close(p.source);

@@ -20,18 +20,39 @@ void render_open(struct render *r, const struct render_options *o)
 	terminal_open(&r->out, !o->live);
 }
 
+static const char colour_gap[] = "\033[1;33m", colour_drop[] = "\033[31m";
+static const char colour_retransmit[] = "\033[35m", colour_socket[] = "\033[36m";
+static const char colour_begin[] = "\033[1m";
+
+/* Where TCP sends a segment again, as tracepoint or function. */
+static bool is_retransmit(const struct ev *ev)
+{
+	static const char *const names[] = {"tcp:tcp_retransmit_skb", "tcp:tcp_retransmit_synack",
+					    "tcp_retransmit_skb", "__tcp_retransmit_skb"};
+
+	for (size_t i = 0; ev->kernel && i < sizeof(names) / sizeof(names[0]); i++)
+		if (ev_is(ev->kernel->symbol, names[i]))
+			return true;
+	return false;
+}
+
+static const char *colour_of(const struct ev *ev)
+{
+	return ev->loss		   ? colour_gap
+	       : ev->skb_drop	   ? colour_drop
+	       : is_retransmit(ev) ? colour_retransmit
+	       : ev->diag	   ? colour_socket
+	       : ev->startup	   ? colour_begin
+				   : NULL;
+}
+
 /*
  * Kinds of events by colour, on a terminal: the first line of what was written from `at` on. Only here are
  * escapes written, and only known ones: text of the input has none (text_untrusted()).
  */
-static void colour(struct render *r, const struct ev *ev, size_t at)
+static void colour(struct render *r, const char *code, size_t at)
 {
 	static const char end[] = "\033[0m";
-	const char *code = ev->loss       ? "\033[1;33m"
-			   : ev->skb_drop ? "\033[31m"
-			   : ev->diag     ? "\033[36m"
-			   : ev->startup  ? "\033[1m"
-					  : NULL;
 	struct buf *b = &r->out.buf;
 	size_t n = code ? strlen(code) : 0, line;
 	const uint8_t *feed;
@@ -53,8 +74,8 @@ static bool put_event(struct render *r, const struct ev *ev, int level)
 	size_t at = r->out.buf.len;
 	bool shown = text_event(&r->text, ev, level, &r->out.buf);
 
-	if (shown && r->out.colours)
-		colour(r, ev, at);
+	if (shown)
+		colour(r, colour_of(ev), at);
 	return shown;
 }
 
@@ -99,7 +120,10 @@ void render_end_series(struct render *r)
 		r->in_series && r->losses ? journey_losses_touch(r->losses, &r->span) : NULL;
 
 	if (loss) {
+		size_t at = r->out.buf.len;
+
 		journey_loss_mark(&r->text, loss, &r->out.buf);
+		colour(r, colour_gap, at);
 		text_frame_line(&r->text, &r->out.buf);
 	}
 	if (r->in_series)

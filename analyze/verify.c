@@ -86,7 +86,8 @@ static void end(struct verification *v)
 		buf_str(out, ": good: ");
 	buf_printf(out, "%llu events", (unsigned long long)v->events);
 	if (v->event_file)
-		buf_printf(out, " in %llu blocks", (unsigned long long)v->blocks);
+		buf_printf(out, " in %llu block%s", (unsigned long long)v->blocks,
+			   v->blocks == 1 ? "" : "s");
 	buf_printf(out, ", %llu bytes", (unsigned long long)v->bytes);
 	if (v->event_file && !v->finished)
 		buf_str(out, "; the recording was not finished");

@@ -55,8 +55,10 @@ static void report(const struct config *c, struct recorder *r)
 	if (output_thrown_away(r->output))
 		buf_printf(&line, ", %llu not written",
 			   (unsigned long long)output_thrown_away(r->output));
-	if (c->out)
-		buf_printf(&line, ", %llu bytes", (unsigned long long)output_bytes(r->output));
+	if (c->out) {
+		buf_str(&line, ", ");
+		terminal_put_size(&line, output_bytes(r->output));
+	}
 	buf_u8(&line, 0);
 	if (!line.failed)
 		terminal_error("%s", (char *)line.p);

@@ -220,16 +220,37 @@ bool option_list_add(struct option_list *l, const char *word)
 	return true;
 }
 
+/* A size as people write it; what is no multiple of 1K as it is. */
+static void put_size(char *text, size_t size, uint64_t v)
+{
+	static const char units[] = "KMGT";
+	int unit = -1;
+
+	while (v && v % 1024 == 0 && unit < 3) {
+		v /= 1024;
+		unit++;
+	}
+	snprintf(text, size, "%llu%.1s", (unsigned long long)v, unit < 0 ? "" : &units[unit]);
+}
+
 static bool value_in_bounds(const struct option_row *row, uint64_t v, char *why, size_t size)
 {
 	if (v < row->min || (row->max && v > row->max)) {
+		char min[24], max[24];
+
+		if (row->type == OPTION_SIZE) {
+			put_size(min, sizeof(min), row->min);
+			put_size(max, sizeof(max), row->max);
+		} else {
+			snprintf(min, sizeof(min), "%llu", (unsigned long long)row->min);
+			snprintf(max, sizeof(max), "%llu", (unsigned long long)row->max);
+		}
 		if (row->type == OPTION_TIME)
 			snprintf(why, size, "out of range");
 		else if (row->max)
-			snprintf(why, size, "not within %llu to %llu", (unsigned long long)row->min,
-				 (unsigned long long)row->max);
+			snprintf(why, size, "not within %s to %s", min, max);
 		else
-			snprintf(why, size, "less than %llu", (unsigned long long)row->min);
+			snprintf(why, size, "less than %s", min);
 		return false;
 	}
 	return true;

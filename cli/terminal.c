@@ -93,18 +93,61 @@ void terminal_report(const char *where, const struct skbox_error *err, const cha
 		terminal_error("%s: %s", where, err->text);
 }
 
+void terminal_put_size(struct buf *out, uint64_t bytes)
+{
+	static const char units[][4] = {"MiB", "GiB", "TiB"};
+	double v = (double)bytes / (1 << 20);
+	size_t unit = 0;
+
+	if (bytes < 1 << 20) {
+		buf_printf(out, "%llu bytes", (unsigned long long)bytes);
+		return;
+	}
+	for (; v >= 1024 && unit < 2; unit++)
+		v /= 1024;
+	buf_printf(out, bytes % (UINT64_C(1) << (20 + 10 * unit)) ? "%.1f %s" : "%.0f %s", v, units[unit]);
+}
+
 /* ---- output ---- */
+
+/* Whether the path has a program of that name. */
+static bool is_on_path(const char *name)
+{
+	const char *at = getenv("PATH");
+	char path[4096];
+
+	while (at && *at) {
+		size_t n = strcspn(at, ":");
+
+		if (n && snprintf(path, sizeof(path), "%.*s/%s", (int)n, at, name) <
+				 (int)sizeof(path) &&
+		    access(path, X_OK) == 0)
+			return true;
+		at += n + (at[n] == ':');
+	}
+	return false;
+}
+
+/* What the user wants, else less, where there is one; NULL: none. */
+static const char *choose_pager(void)
+{
+	const char *pager = getenv("SKBOX_PAGER"), *type = getenv("TERM");
+
+	if (!pager)
+		pager = getenv("PAGER");
+	if (!pager && type && strcmp(type, "dumb") != 0 && is_on_path("less"))
+		pager = "less";
+	return pager && *pager && strcmp(pager, "cat") != 0 ? pager : NULL;
+}
 
 /* Runs the pager with its standard input at a pipe, whose other end becomes o->fd. */
 static void start_pager(struct terminal_out *o)
 {
-	const char *pager = getenv("SKBOX_PAGER");
+	const char *pager = choose_pager();
 	int ends[2];
 	pid_t pid;
 
-	if (!pager)
-		pager = getenv("PAGER");
-	if (!pager || !*pager || strcmp(pager, "cat") == 0 || pipe(ends) != 0)
+	if (!pager || pipe(ends) != 0)
 		return;
 	pid = fork();
 	if (pid == 0) {

@@ -27,6 +27,9 @@ void terminal_before_error(void (*flush)(void *ctx), void *ctx);
 /* "skbox: WHERE: TEXT (offset N)"; unit is "offset", "line", or NULL for an error without a place. */
 void terminal_report(const char *where, const struct skbox_error *err, const char *unit);
 
+/* A number of bytes for people: exact below 1 MiB, then "64 MiB", "1.1 GiB". */
+void terminal_put_size(struct buf *out, uint64_t bytes);
+
 /* Output that is collected and written in large pieces. */
 struct terminal_out {
 	struct buf buf; /* append here, then call terminal_more() */
@@ -46,7 +49,10 @@ struct terminal_out {
 
 enum { TERMINAL_PIECE_BYTES = 256 * 1024 };
 
-/* Standard output; through a pager when `paged` and standard output is a terminal and a pager is set. */
+/*
+ * Standard output; when `paged` and it is a terminal, through the pager of SKBOX_PAGER or PAGER, or less
+ * where neither is set (empty or cat: none).
+ */
 void terminal_open(struct terminal_out *o, bool paged);
 /* Starts the pager for the next terminal_open(), while programs can still be run. */
 void terminal_prepare(void);

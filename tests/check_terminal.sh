@@ -14,6 +14,7 @@ trap cleanup EXIT
 unset NO_COLOR PAGER SKBOX_PAGER LESS
 export TERM=xterm
 verdict() { if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: ${3:-}"; fi; }
+export SKBOX_PAGER=cat # where it is not about pagers
 on_terminal() { script -qec "$1" /dev/null </dev/null | tr -d '\r'; }
 plain() { sed 's/\x1b\[[0-9;]*[mK]//g'; }
 
@@ -35,12 +36,42 @@ for setting in NO_COLOR=1 TERM=dumb TERM=; do
 	grep -q $'\x1b' "$work/shown"
 	verdict "nor a terminal with $setting" $((!$?))
 done
+on_terminal "$skbox print --format single-line testdata/story/loss.skbx" >"$work/shown"
+[ "$(grep -c $'^\x1b\\[35m[0-9]* .* tcp:tcp_retransmit_skb' "$work/shown")" = "$(grep -c ' tcp:tcp_retransmit_skb' "$work/shown")" ] &&
+	grep -q $'^\x1b\\[35m' "$work/shown"
+verdict "what is sent again has one" $?
+# a hole in a file is a loss in what is made of it
+cp $demo "$work/hole.skbx" && printf hole | dd of="$work/hole.skbx" bs=1 seek=14000 conv=notrunc 2>/dev/null
+$skbox cut -o "$work/lost.skbx" "$work/hole.skbx" 2>/dev/null
+on_terminal "$skbox print $work/lost.skbx" >"$work/shown"
+grep -q $'^\x1b\\[1;33m[0-9]* lost' "$work/shown"
+verdict "losses have one" $?
+
+# ---- pagers ----
+unset SKBOX_PAGER
+mkdir "$work/bin"
+printf '#!/bin/sh\necho "a pager: LESS=$LESS"\nexec cat >/dev/null\n' >"$work/bin/less"
+chmod +x "$work/bin/less"
+on_terminal "env PATH=$work/bin:$PATH $skbox print $demo" >"$work/shown"
+[ "$(cat "$work/shown")" = "a pager: LESS=FRX" ]
+verdict "less is the pager where nothing is said" $? "$(head -c 100 "$work/shown")"
+for setting in SKBOX_PAGER= SKBOX_PAGER=cat PAGER=cat TERM=dumb "PATH=/nonexistent"; do
+	on_terminal "PATH=$work/bin:$PATH; export PATH; exec $(command -v env) $setting $PWD/$skbox print --no-sockets --drops $demo" >"$work/shown"
+	plain <"$work/shown" | cmp -s - <($skbox print --no-sockets --drops $demo)
+	verdict "none with $setting" $? "$(head -c 100 "$work/shown")"
+done
+on_terminal "env SKBOX_PAGER=cat $skbox print -f 'port 9999' $demo" >"$work/shown"
+[ "$(cat "$work/shown")" = "skbox: note: nothing in the input passes the filters" ] && ! $skbox print -f 'port 9999' $demo 2>&1 | grep -q .
+verdict "nothing found is told to a person, and not to a pipe" $? "$(cat "$work/shown")"
+
 on_terminal "env LESS=F PAGER='cat -' $skbox print --drops $demo" >"$work/shown"
 grep -q $'\x1b' "$work/shown"
 verdict "nor a pager that does not pass them on" $((!$?))
 on_terminal "env PAGER='cat -' $skbox print --drops $demo" >"$work/shown"
 grep -q $'\x1b\\[31m' "$work/shown"
 verdict "else it does" $?
+
+export SKBOX_PAGER=cat
 
 # ---- progress ----
 # a reader that is slow makes it last longer than a second

@@ -338,7 +338,8 @@ int filter_packet_new(struct filter_packet **result, const char *expression)
 	f->compiled = last;
 	last->refs++;
 	if (!last->of[ETHERNET].valid && !last->of[RAW].valid) {
-		terminal_error("-f '%s': %s", expression, why);
+		terminal_error("-f '%s': %s%s", expression, why,
+			       strstr(why, "syntax error") ? "; pcap-filter(7) is the manual" : "");
 		filter_packet_free(f);
 		release(last); /* it would not say why the next time */
 		last = NULL;

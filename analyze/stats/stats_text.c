@@ -294,7 +294,8 @@ static void find_sockets(const struct stats *s, struct buf *out)
 	uint32_t n = stats_socket_top(s, false, v, FINDINGS_SHOWN);
 
 	if (all) {
-		buf_printf(out, "  %llu segments retransmitted", (unsigned long long)all);
+		buf_printf(out, "  %llu segment%s retransmitted", (unsigned long long)all,
+			   all == 1 ? "" : "s");
 		for (uint32_t i = 0; i < n; i++) {
 			buf_printf(out, "%s%llu by ", i ? ", " : ": ",
 				   (unsigned long long)stats_socket_retrans(v[i]));
