@@ -51,6 +51,7 @@ for page in README.md docs/*.md; do
 	folder=$work/$(tr / - <<<"$page")
 	mkdir -p "$folder/kept" "$folder/bad"
 	cp "$work/download-test" "$folder/"
+	ln -s "$root/testdata" "$folder/testdata"
 	cp testdata/check/no-drops.skbx "$folder/bad/"
 	cp rules/no-drops.yaml "$folder/bad/"
 	for name in t client server; do cp testdata/demo.skbx "$folder/$name.skbx"; done
