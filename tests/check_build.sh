@@ -62,6 +62,13 @@ for program in skbox skbox-capture; do
 	done
 done
 
+# charts come from a package that a machine may lack
+try "the report's page has its charts" bash -c 'build/gcc/skbox --version | grep "^report: charts by d3 [0-9]"'
+try "the analyzer builds without the chart library" make -j"$jobs" --no-print-directory CI=1 B=build/gcc CC=gcc D3= skbox
+try "and says so" bash -c 'build/gcc/skbox --version | grep "^report: without charts"'
+try "its page is whole, with no chart library" bash -c '
+	build/gcc/skbox report testdata/demo.skbx -o "$1/page.html" && grep -q "</html>" "$1/page.html" && ! grep -q "d3js.org" "$1/page.html" &&
+	[ "$(grep -o "sha256-" "$1/page.html" | wc -l)" = 2 ]' _ "$work"
 try "make install puts everything below DESTDIR" make --no-print-directory install DESTDIR="$work/dest" PREFIX=/usr
 for file in bin/skbox bin/skbox-capture share/man/man1/skbox.1 share/man/man8/skbox-capture.8 share/man/man5/skbx.5; do
 	try "installed: $file" test -s "$work/dest/usr/$file"
