@@ -33,10 +33,17 @@ enum {
 	REPORT_ROWS = 40,        /* of a table of drops */
 	REPORT_HOPS = 20,
 	REPORT_BUCKETS = 64, /* of a histogram */
-	REPORT_PROBE_ROWS = 200,
+	REPORT_PROBE_ROWS = 100,
+	/* Bytes of texts, which strangers may have made as long as they like; longer ones end with "...". */
+	REPORT_NAME = 128,
+	REPORT_WORDS = 400, /* titles, reasons */
+	REPORT_FACT = 2000, /* command lines */
 	REPORT_TITLE = 200, /* bytes of names of inputs; further ones are "..." */
-	/* The page of 330 KB, this, and all the rest at its limits (docs/report.md) stay below 3 MB. */
-	REPORT_EVENT_BYTES = 1000 * 1000,
+	/*
+	 * Of events, as they are written. The page of 400 KB, this, and all the rest at its limits stay below 3 MB, even
+	 * when each byte of a name is one that is escaped by six.
+	 */
+	REPORT_EVENT_BYTES = 800 * 1000,
 	REPORT_SLOW_NS = 10 * 1000 * 1000, /* a packet under way for longer is a finding, as in stats */
 };
 
@@ -122,5 +129,7 @@ bool report_put_json(struct report *r, const struct report_about *about, struct 
 
 /* JSON to what report_put_json() promises, appended to out. */
 void report_guard(const struct buf *json, struct buf *out);
+/* How many bytes p[0..len-1] will be. */
+size_t report_guarded(const uint8_t *p, size_t len);
 
 #endif

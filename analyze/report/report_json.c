@@ -38,6 +38,27 @@ void report_json_text(struct buf *out, const char *name, const void *p, size_t l
 	json_put_string(out, p, len);
 }
 
+static void put_short(struct buf *out, const void *p, size_t len, size_t max)
+{
+	bool cut = len > max;
+
+	/* not within a character */
+	for (len = cut ? max : len; cut && len && (((const uint8_t *)p)[len] & 0xc0) == 0x80;)
+		len--;
+	json_put_string(out, p, len);
+	if (cut && !out->failed) {
+		/* before the last quote */
+		out->len--;
+		buf_str(out, "...\"");
+	}
+}
+
+void report_json_short(struct buf *out, const char *name, const void *p, size_t len, size_t max)
+{
+	report_json_key(out, name);
+	put_short(out, p, len, max);
+}
+
 static void put_words(struct buf *out, const char *name, const char *text)
 {
 	report_json_text(out, name, text, strlen(text));
@@ -49,7 +70,7 @@ void report_json_name(struct buf *out, const char *name, const struct stats *s, 
 	struct buf shown = {0};
 
 	text_untrusted(&shown, text.p, text.len);
-	report_json_text(out, name, shown.p, shown.len);
+	report_json_short(out, name, shown.p, shown.len, REPORT_NAME);
 	out->failed |= shown.failed;
 	buf_free(&shown);
 }
@@ -79,31 +100,53 @@ void report_json_time(struct buf *out, const char *name, const struct report *r,
 
 /* ---- the escapes ---- */
 
+/* What stands for p[0..*n-1]; NULL: the byte itself. In JSON these are within strings only, so each may be an escape. */
+static const char *escape_of(const uint8_t *p, const uint8_t *end, size_t *n)
+{
+	*n = 1;
+	switch (*p) {
+	case '<': return "\\u003c";
+	case '>': return "\\u003e";
+	case '&': return "\\u0026";
+	case 0xe2:
+		/* U+2028 and U+2029 */
+		if (end - p < 3 || p[1] != 0x80 || (p[2] | 1) != 0xa9)
+			return NULL;
+		*n = 3;
+		return p[2] == 0xa8 ? "\\u2028" : "\\u2029";
+	default: return NULL;
+	}
+}
+
 void report_guard(const struct buf *json, struct buf *out)
 {
 	const uint8_t *p = json->p, *end = p + json->len, *from = p;
+	size_t n;
 
-	/* in JSON these stand within strings only, so that each of them may be an escape */
-	for (; p < end; p++) {
-		const char *escape = *p == '<'   ? "\\u003c"
-				     : *p == '>' ? "\\u003e"
-				     : *p == '&' ? "\\u0026"
-						 : NULL;
-		size_t n = 1;
+	for (; p < end; p += n) {
+		const char *escape = escape_of(p, end, &n);
 
-		/* U+2028 and U+2029 */
-		if (*p == 0xe2 && end - p >= 3 && p[1] == 0x80 && (p[2] | 1) == 0xa9) {
-			escape = p[2] == 0xa8 ? "\\u2028" : "\\u2029";
-			n = 3;
-		}
 		if (!escape)
 			continue;
 		buf_put(out, from, (size_t)(p - from));
 		buf_str(out, escape);
-		p += n - 1;
-		from = p + 1;
+		from = p + n;
 	}
 	buf_put(out, from, (size_t)(end - from));
+}
+
+size_t report_guarded(const uint8_t *p, size_t len)
+{
+	const uint8_t *end = p + len;
+	size_t n, all = len;
+
+	for (; p < end; p += n) {
+		const char *escape = escape_of(p, end, &n);
+
+		if (escape)
+			all += strlen(escape) - n;
+	}
+	return all;
 }
 
 /* ---- the recording ---- */
@@ -146,7 +189,7 @@ static void put_counts(const struct report *r, struct buf *out)
 	buf_u8(out, '}');
 }
 
-/* "LABEL\0TEXT\n" each: to [["LABEL","TEXT"],...], or to objects. */
+/* "LABEL\0TEXT\n" each: to objects, or (first NULL) to [["LABEL","TEXT"],...]. */
 static void put_pairs(struct buf *out, const struct buf *pairs, const char *first,
 		      const char *second)
 {
@@ -154,17 +197,18 @@ static void put_pairs(struct buf *out, const struct buf *pairs, const char *firs
 
 	while (p < end) {
 		const char *text = p + strlen(p) + 1, *feed = memchr(text, '\n', (size_t)(end - text));
+		size_t len = (size_t)(feed - text);
 
 		if (first) {
 			report_json_item(out);
 			put_words(out, first, p);
-			report_json_text(out, second, text, (size_t)(feed - text));
+			report_json_short(out, second, text, len, REPORT_FACT);
 			buf_u8(out, '}');
 		} else {
 			buf_str(out, out->p[out->len - 1] == '[' ? "[" : ",[");
 			json_put_string(out, p, strlen(p));
 			buf_u8(out, ',');
-			json_put_string(out, text, (size_t)(feed - text));
+			put_short(out, text, len, REPORT_FACT);
 			buf_u8(out, ']');
 		}
 		p = feed + 1;
@@ -191,14 +235,14 @@ static void put_recording(struct report *r, const struct report_about *about, st
 	r->failed |= pairs->failed;
 }
 
-static void put_string(struct buf *out, const char *name, struct ev_str s)
+static void put_string(struct buf *out, const char *name, struct ev_str s, size_t max)
 {
 	struct buf shown = {0};
 
 	if (!s.len)
 		return;
 	text_untrusted(&shown, s.p, s.len);
-	report_json_text(out, name, shown.p, shown.len);
+	report_json_short(out, name, shown.p, shown.len, max);
 	out->failed |= shown.failed;
 	buf_free(&shown);
 }
@@ -211,14 +255,14 @@ static void put_probes(const struct report *r, struct buf *out)
 		bool attached = p->attached || !p->asked;
 
 		report_json_item(out);
-		put_string(out, "name", p->symbol);
-		put_string(out, "type", p->type);
+		put_string(out, "name", p->symbol, REPORT_NAME);
+		put_string(out, "type", p->type, REPORT_NAME);
 		report_json_number(out, "events", p->recorded);
 		report_json_number(out, "lost", p->lost + p->skipped);
 		report_json_key(out, "attached");
 		buf_str(out, attached ? "true" : "false");
 		if (!attached)
-			put_string(out, "why", p->reason);
+			put_string(out, "why", p->reason, REPORT_WORDS);
 		buf_u8(out, '}');
 	}
 	buf_u8(out, ']');

@@ -11,6 +11,8 @@ void report_json_key(struct buf *out, const char *name);
 void report_json_value(struct buf *out, uint64_t v);
 void report_json_number(struct buf *out, const char *name, uint64_t v);
 void report_json_text(struct buf *out, const char *name, const void *p, size_t len);
+/* At most max bytes of it. */
+void report_json_short(struct buf *out, const char *name, const void *p, size_t len, size_t max);
 void report_json_name(struct buf *out, const char *name, const struct stats *s, uint16_t id);
 /* A member that is an array or object; what opened it is closed by buf_u8(). */
 void report_json_open(struct buf *out, const char *name, char bracket);

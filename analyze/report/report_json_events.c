@@ -57,7 +57,7 @@ static void put_event(const struct report *r, const struct shown *v, uint32_t n,
 	report_json_item(out);
 	report_json_time(out, "t", r, e->ns);
 	if (e->probe_len)
-		report_json_text(out, "probe", text + e->probe, e->probe_len);
+		report_json_short(out, "probe", text + e->probe, e->probe_len, REPORT_NAME);
 	report_json_text(out, "kind", kind, strlen(kind));
 	report_json_open(out, "finding", '[');
 	for (uint32_t i = 0; i < n; i++)
@@ -76,13 +76,14 @@ static void put_finding(const struct report *r, const struct report_finding *f, 
 	report_json_number(out, "id", id);
 	report_json_text(out, "kind", f->kind, strlen(f->kind));
 	report_json_text(out, "level", levels[f->level], strlen(levels[f->level]));
-	report_json_text(out, "title", f->title.p, f->title.len);
+	report_json_short(out, "title", f->title.p, f->title.len, REPORT_WORDS);
 	report_json_number(out, "count", f->count);
 	if (f->advice)
 		report_json_text(out, "advice", f->advice, strlen(f->advice));
 	if (f->first_ns)
 		report_json_time(out, "first", r, f->first_ns);
-	if (f->where.len)
+	/* words that were cut would choose something else */
+	if (f->where.len && f->where.len <= REPORT_WORDS)
 		report_json_text(out, "where", f->where.p, f->where.len);
 	report_json_open(out, "events", '[');
 	for (uint32_t i = 0; i < n; i++) {
@@ -96,7 +97,7 @@ static void put_finding(const struct report *r, const struct report_finding *f, 
 void report_json_events(struct report *r, const struct report_findings *f, struct buf *out)
 {
 	struct buf events = {0};
-	uint64_t left_out = 0;
+	uint64_t left_out = 0, bytes = 0;
 	uint32_t n, shown = 0;
 	struct shown *v = collect(r, f, &n, &left_out);
 
@@ -105,12 +106,14 @@ void report_json_events(struct report *r, const struct report_findings *f, struc
 		return;
 	}
 	buf_u8(&events, '[');
-	while (shown < n && events.len < REPORT_EVENT_BYTES) {
+	while (shown < n && bytes < REPORT_EVENT_BYTES && !events.failed) {
 		uint32_t same = 1;
+		size_t from = events.len;
 
 		while (shown + same < n && v[shown + same].again)
 			same++;
 		put_event(r, &v[shown], same, &events);
+		bytes += report_guarded(events.p + from, events.len - from);
 		shown += same;
 	}
 	buf_u8(&events, ']');

@@ -175,7 +175,7 @@ void report_json_hops(const struct report *r, struct buf *out)
 static void put_group(const void *name, size_t len, uint64_t count, uint64_t bytes, struct buf *out)
 {
 	report_json_item(out);
-	report_json_text(out, "name", name, len);
+	report_json_short(out, "name", name, len, REPORT_NAME);
 	report_json_number(out, "count", count);
 	report_json_number(out, "bytes", bytes);
 	buf_u8(out, '}');
@@ -240,8 +240,8 @@ static void put_cells(const struct report *r, const struct stats_top *places, st
 		    !is_among(places, place, n_places, g->key + at, g->key_len - at))
 			continue;
 		report_json_item(out);
-		report_json_text(out, "reason", g->key, len);
-		report_json_text(out, "place", g->key + at, g->key_len - at);
+		report_json_short(out, "reason", g->key, len, REPORT_NAME);
+		report_json_short(out, "place", g->key + at, g->key_len - at, REPORT_NAME);
 		report_json_number(out, "count", g->count);
 		buf_u8(out, '}');
 	}

@@ -645,6 +645,86 @@ static void test_limits(void **unused)
 	assert_has(text, "more segments retransmitted by other sockets");
 }
 
+/* A name of 600 bytes that are escaped, different at the front for each n. */
+static struct ev_str long_name(uint32_t n)
+{
+	enum { LONG = 600 };
+	static char name[LONG + 16];
+	char number[16];
+	int len = snprintf(number, sizeof(number), "%u", n);
+
+	memset(name, '<', LONG);
+	memcpy(name, number, (size_t)len);
+	return ev_string(batch, name, LONG);
+}
+
+static void large_event(uint64_t ns, uint32_t n, uint64_t id)
+{
+	enum { STACK = 20 };
+	struct ev_str stack[STACK];
+	struct ev_kernel *kernel;
+	struct ev_skb_tracking *track;
+
+	at(ns);
+	kernel = EV_ADD(batch, kernel);
+	EV_SET(kernel, kernel, symbol, long_name(n));
+	for (uint32_t i = 0; i < STACK; i++)
+		stack[i] = long_name(n % 13);
+	EV_SET(kernel, kernel, stack_trace, ev_list(batch, stack, STACK));
+	track = EV_ADD(batch, skb_tracking);
+	EV_SET(track, skb_tracking, timestamp, 1);
+	EV_SET(track, skb_tracking, orig_head, id);
+}
+
+static void large_rows(uint64_t ns, uint32_t i)
+{
+	struct ev_startup *startup;
+	struct ev_probe *probe;
+	struct ev_loss *l;
+
+	for (uint64_t k = 0; k < 15; k++)
+		socket_row(ns + k, 1 + k, UINT32_MAX - 3000 + i, UINT32_MAX - i);
+	at(ns + 1);
+	l = EV_ADD(batch, loss);
+	EV_SET(l, loss, from, ns);
+	EV_SET(l, loss, lost, UINT32_MAX);
+	EV_SET(l, loss, probe, long_name(i));
+	at(1);
+	probe = EV_ADD(batch, probe);
+	EV_SET(probe, probe, symbol, long_name(i));
+	EV_SET(probe, probe, reason, long_name(i));
+	at(1);
+	startup = EV_ADD(batch, startup);
+	EV_SET(startup, startup, cmdline, long_name(i));
+}
+
+/* Whoever makes a recording so that its page is as large as can be, gets one of 3 MB at most. */
+static void test_largest(void **unused)
+{
+	enum { N = 1500, SIGHTS = 12, SECONDS = 30 };
+	struct report_part head = report_page_head(), tail = report_page_tail();
+	struct ev_skb_drop *reason;
+	struct ev_dev *dev;
+
+	for (uint32_t i = 0; i < N; i++) {
+		uint64_t ns = 1 + i * UINT64_C(1000000000) * SECONDS;
+
+		for (uint32_t k = 0; k < SIGHTS; k++)
+			large_event(ns + k, k * 20 + i % 20, i);
+		dev = EV_ADD(batch, dev);
+		EV_SET(dev, dev, name, long_name(i / 13 % 13));
+		reason = EV_ADD(batch, skb_drop);
+		EV_SET(reason, skb_drop, drop_reason, long_name(i % 13));
+		large_rows(ns, i);
+		if (batch->n > 1000)
+			take();
+	}
+	document(&whole, "largest");
+	assert_true(json.len > 1200 * 1000);
+	if (json.len + head.len + tail.len > 3 * 1000 * 1000)
+		fail_msg("%zu bytes of data", json.len);
+}
+
 /* From 2^53 on JavaScript cannot tell numbers apart. */
 static void test_large_numbers(void **unused)
 {
@@ -694,6 +774,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sockets_only, begin, finish),
 		cmocka_unit_test_setup_teardown(test_whole_journeys, begin, finish),
 		cmocka_unit_test_setup_teardown(test_limits, begin, finish),
+		cmocka_unit_test_setup_teardown(test_largest, begin, finish),
 		cmocka_unit_test_setup_teardown(test_large_numbers, begin, finish),
 	};
 
