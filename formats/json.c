@@ -463,3 +463,10 @@ void json_put_key(struct buf *b, const char *name)
 	buf_str(b, name);
 	buf_put(b, "\":", 2);
 }
+
+void json_put_member(struct buf *b, const char *name)
+{
+	if (b->len && b->p[b->len - 1] != '{' && b->p[b->len - 1] != '[')
+		buf_u8(b, ',');
+	json_put_key(b, name);
+}

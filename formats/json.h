@@ -132,6 +132,8 @@ void json_put_string(struct buf *b, const char *p, size_t len);
 
 /* "name": for names that need no escapes. */
 void json_put_key(struct buf *b, const char *name);
+/* The same behind a comma, unless an object or an array was just opened. */
+void json_put_member(struct buf *b, const char *name);
 
 /* Length of the UTF-8 sequence at p, of at most len bytes: 1 to 4; 0 when it is not one. */
 size_t json_utf8(const uint8_t *p, size_t len);

@@ -11,13 +11,6 @@
 
 /* ---- members ---- */
 
-void report_json_key(struct buf *out, const char *name)
-{
-	if (out->len && out->p[out->len - 1] != '{' && out->p[out->len - 1] != '[')
-		buf_u8(out, ',');
-	json_put_key(out, name);
-}
-
 void report_json_value(struct buf *out, uint64_t v)
 {
 	if (v < EXACT_MAX)
@@ -28,13 +21,13 @@ void report_json_value(struct buf *out, uint64_t v)
 
 void report_json_number(struct buf *out, const char *name, uint64_t v)
 {
-	report_json_key(out, name);
+	json_put_member(out, name);
 	report_json_value(out, v);
 }
 
 void report_json_text(struct buf *out, const char *name, const void *p, size_t len)
 {
-	report_json_key(out, name);
+	json_put_member(out, name);
 	json_put_string(out, p, len);
 }
 
@@ -55,7 +48,7 @@ static void put_short(struct buf *out, const void *p, size_t len, size_t max)
 
 void report_json_short(struct buf *out, const char *name, const void *p, size_t len, size_t max)
 {
-	report_json_key(out, name);
+	json_put_member(out, name);
 	put_short(out, p, len, max);
 }
 
@@ -77,7 +70,7 @@ void report_json_name(struct buf *out, const char *name, const struct stats *s, 
 
 void report_json_open(struct buf *out, const char *name, char bracket)
 {
-	report_json_key(out, name);
+	json_put_member(out, name);
 	buf_u8(out, (uint8_t)bracket);
 }
 
@@ -163,7 +156,7 @@ static void put_when(struct report *r, struct buf *out)
 		text_time(&r->stats.text, ns, when);
 		buf_str(when, " UTC");
 		report_json_text(out, "first", when->p, when->len);
-		report_json_key(out, "first_unix_ns");
+		json_put_member(out, "first_unix_ns");
 		buf_printf(out, "\"%lld\"", (long long)unix_ns);
 	}
 	report_json_number(out, "span_ns", r->stats.last_ns - r->stats.first_ns);
@@ -259,7 +252,7 @@ static void put_probes(const struct report *r, struct buf *out)
 		put_string(out, "type", p->type, REPORT_NAME);
 		report_json_number(out, "events", p->recorded);
 		report_json_number(out, "lost", p->lost + p->skipped);
-		report_json_key(out, "attached");
+		json_put_member(out, "attached");
 		buf_str(out, attached ? "true" : "false");
 		if (!attached)
 			put_string(out, "why", p->reason, REPORT_WORDS);

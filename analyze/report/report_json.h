@@ -5,8 +5,6 @@
 
 #include "analyze/report/report.h"
 
-/* A comma where one is due, and the name. */
-void report_json_key(struct buf *out, const char *name);
 /* From 2^53 on a string: JavaScript's numbers are not exact there. */
 void report_json_value(struct buf *out, uint64_t v);
 void report_json_number(struct buf *out, const char *name, uint64_t v);

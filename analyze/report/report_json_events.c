@@ -123,7 +123,7 @@ void report_json_events(struct report *r, const struct report_findings *f, struc
 		put_finding(r, &f->v[i], i, v, shown, out);
 	buf_u8(out, ']');
 	report_json_number(out, "more_findings", f->more);
-	report_json_key(out, "events");
+	json_put_member(out, "events");
 	buf_put(out, events.p, events.len);
 	report_json_number(out, "events_left_out", left_out);
 	out->failed |= events.failed;
@@ -162,7 +162,7 @@ void report_json_timeline(const struct report *r, struct buf *out)
 	report_json_number(out, "bin_ns", bins->n ? bins->bin_ns : 1);
 	report_json_number(out, "n", bins->n);
 	if (bins->start_ns) {
-		report_json_key(out, "start_ns");
+		json_put_member(out, "start_ns");
 		buf_int(out, bins->start_ns);
 	}
 	put_bins(bins, out);

@@ -54,7 +54,7 @@ static void put_route(const struct report *r, const struct paths_route *route, s
 		buf_printf(out, "%s%u", i ? "," : "", route->node[i]);
 	buf_u8(out, ']');
 	report_json_number(out, "count", route->way->count);
-	report_json_key(out, "share");
+	json_put_member(out, "share");
 	buf_printf(out, "%.6f", (double)route->way->count / (double)r->stats.journeys);
 	report_json_number(out, "p50_ns", stats_hist_quantile(h, 0.5));
 	report_json_number(out, "p99_ns", stats_hist_quantile(h, 0.99));

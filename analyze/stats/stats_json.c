@@ -7,34 +7,27 @@
 
 /* ---- members ---- */
 
-static void key(struct buf *out, const char *name)
-{
-	if (out->len && out->p[out->len - 1] != '{' && out->p[out->len - 1] != '[')
-		buf_u8(out, ',');
-	json_put_key(out, name);
-}
-
 static void number(struct buf *out, const char *name, uint64_t v)
 {
-	key(out, name);
+	json_put_member(out, name);
 	buf_dec(out, v);
 }
 
 static void text(struct buf *out, const char *name, const void *p, size_t len)
 {
-	key(out, name);
+	json_put_member(out, name);
 	json_put_string(out, p, len);
 }
 
 static void word(struct buf *out, const char *name, bool v)
 {
-	key(out, name);
+	json_put_member(out, name);
 	buf_str(out, v ? "true" : "false");
 }
 
 static void open_list(struct buf *out, const char *name)
 {
-	key(out, name);
+	json_put_member(out, name);
 	buf_u8(out, '[');
 }
 
@@ -144,12 +137,12 @@ static void put_journeys(struct stats *s, struct buf *out)
 	number(out, "journeys_closed_early", s->closed_early);
 	number(out, "untracked", s->untracked);
 	word(out, "tracking_heuristic", s->heuristic);
-	key(out, "ends");
+	json_put_member(out, "ends");
 	buf_u8(out, '{');
 	for (int i = 0; i < STATS_ENDS; i++)
 		number(out, stats_end_names[i], s->ends[i]);
 	buf_u8(out, '}');
-	key(out, "durations");
+	json_put_member(out, "durations");
 	buf_u8(out, '{');
 	put_quantiles(&s->durations, out);
 	put_histogram(&s->durations, out);
@@ -241,7 +234,7 @@ static void put_value(const struct stats_field *f, const char *p, size_t len, st
 {
 	bool is_number = f->kind == BY_FIELD && f->field.kind == FIELD_INT;
 
-	key(out, f->name);
+	json_put_member(out, f->name);
 	if (!p || (len == 1 && *p == 1))
 		buf_str(out, "null");
 	else if (is_number)
