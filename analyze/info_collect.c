@@ -111,9 +111,9 @@ void info_event(struct info *o, const struct ev *ev)
 	o->packets += ev->kernel != NULL;
 	o->sockets += ev->diag != NULL;
 	if (ev->kernel || ev->userspace) {
-		p = ev->kernel ? probe_of_event(o, ev->kernel->symbol, ev->kernel->probe_type)
-			       : probe_of_event(o, ev->userspace->symbol,
-						ev->userspace->probe_type);
+		p = ev->kernel
+			    ? probe_of_event(o, ev->kernel->symbol, ev->kernel->probe_type)
+			    : probe_of_event(o, ev->userspace->symbol, ev->userspace->probe_type);
 		if (p)
 			p->recorded++;
 	}

@@ -21,16 +21,16 @@
 #include "formats/event.h"
 
 enum {
-	REPORT_DROP_SLOTS = 32,  /* causes of drops with events; the rest of KEPT_SLOTS is for others */
-	REPORT_DROPS = 12,       /* causes that are findings of their own */
+	REPORT_DROP_SLOTS = 32,    /* causes of drops that have events */
+	REPORT_DROPS = 12,         /* causes that are findings of their own */
 	REPORT_SOCKETS_SHOWN = 12, /* charts */
 	REPORT_SOCKETS_QUIET = 4,  /* of them, when nothing is wrong with the rest */
 	REPORT_SOCKET_FINDINGS = 6,
-	REPORT_PROBES = 6,       /* that did not attach, as findings of their own */
-	REPORT_GAPS = 200,       /* losses; further ones are joined to the last */
-	REPORT_CELLS = 1024,     /* pairs of a reason and a place */
-	REPORT_SIDE = 12,        /* reasons, and places, of the matrix */
-	REPORT_ROWS = 40,        /* of a table of drops */
+	REPORT_PROBES = 6,   /* that did not attach, as findings of their own */
+	REPORT_GAPS = 200,   /* losses; further ones are joined to the last */
+	REPORT_CELLS = 1024, /* pairs of a reason and a place */
+	REPORT_SIDE = 12,    /* reasons, and places, of the matrix */
+	REPORT_ROWS = 40,    /* of a table of drops */
 	REPORT_HOPS = 20,
 	REPORT_BUCKETS = 64, /* of a histogram */
 	REPORT_PROBE_ROWS = 100,
@@ -44,7 +44,8 @@ enum {
 	 * when each byte of a name is one that is escaped by six.
 	 */
 	REPORT_EVENT_BYTES = 800 * 1000,
-	REPORT_SLOW_NS = 10 * 1000 * 1000, /* a packet under way for longer is a finding, as in stats */
+	/* A packet that was under way for so long is a finding: as in stats. */
+	REPORT_SLOW_NS = 10 * 1000 * 1000,
 };
 
 struct report_gap {
@@ -52,7 +53,6 @@ struct report_gap {
 	uint16_t probe; /* name of stats; 0: of several, or not known */
 };
 
-/* An event with retransmits has a slot that goes with its socket's place. */
 struct report {
 	struct stats stats;
 	struct stats_watch watch;
@@ -64,7 +64,7 @@ struct report {
 	struct stats_top cells; /* "REASON\0PLACE": drops */
 	struct report_gap gaps[REPORT_GAPS];
 	uint32_t n_gaps;
-	uint32_t drop_cause[KEPT_SLOTS]; /* index in stats.causes + 1; 0: the slot is not of a cause */
+	uint32_t drop_cause[KEPT_SLOTS];         /* index in stats.causes + 1; 0: not of one */
 	struct stats_flow drop_flow[KEPT_SLOTS]; /* of that cause */
 	uint32_t n_drop_slots;
 	uint32_t gap_slot, slow_slot; /* + 1; 0: none yet */
@@ -87,7 +87,7 @@ void report_fini(struct report *r);
  */
 void report_batch(struct report *r, const struct ev_batch *batch);
 void report_row(struct report *r, const struct ev *ev);   /* every row */
-void report_event(struct report *r, const struct ev *ev); /* what passes the filter, and is no record */
+void report_event(struct report *r, const struct ev *ev); /* what passes the filter */
 /* No more events. */
 void report_end(struct report *r, const struct source_status *status);
 
@@ -98,7 +98,7 @@ enum report_level { REPORT_BAD, REPORT_WARN, REPORT_NOTE };
 struct report_finding {
 	const char *kind, *advice; /* static; advice NULL: none */
 	enum report_level level;
-	struct buf title, where; /* where empty: none */
+	struct buf title, where;  /* where empty: none */
 	uint64_t count, first_ns; /* first_ns 0: not known */
 	uint32_t slot;            /* of its events + 1; 0: none */
 };

@@ -103,7 +103,8 @@ static void on_drop(void *ctx, const struct ev *ev, struct stats_group *cause)
 		text_untrusted(key, function.p, function.len);
 	else if (reason + 1 < cause->key_len)
 		buf_put(key, cause->key + reason + 1,
-			strnlen((const char *)cause->key + reason + 1, cause->key_len - reason - 1));
+			strnlen((const char *)cause->key + reason + 1,
+				cause->key_len - reason - 1));
 	cell = stats_top_add(&r->cells, key->p, key->len, 1);
 	if (cell)
 		cell->bytes += stats_packet_bytes(ev);
@@ -172,8 +173,9 @@ static void add_gap(struct report *r, const struct ev *ev)
 {
 	const struct ev_loss *l = ev->loss;
 	uint64_t to = ev->common ? ev->common->timestamp : 0, n = l->lost + l->skipped;
-	struct report_gap gap = {EV_HAS(l, loss, from) ? l->from : to, to, n,
-				 stats_name(&r->stats, EV_HAS(l, loss, probe) ? l->probe : l->kind)};
+	struct report_gap gap = {
+		EV_HAS(l, loss, from) ? l->from : to, to, n,
+		stats_name(&r->stats, EV_HAS(l, loss, probe) ? l->probe : l->kind)};
 	struct report_gap *last;
 
 	if (!n)

@@ -12,26 +12,35 @@ enum { PROTO_TCP = 6, PROTO_UDP = 17 };
 static const struct {
 	const char *reason, *advice;
 } drop_advice[] = {
-	{"NO_SOCKET", "Nobody listens there: is the service up, and bound to this address and port?"},
+	{"NO_SOCKET",
+	 "Nobody listens there: is the service up, and bound to this address and port?"},
 	{"NETFILTER_DROP", "A firewall rule dropped it: look at nft list ruleset for the rule."},
-	{"SOCKET_RCVBUFF", "The receive buffer was full: the program reads too slowly, or the buffer is too small."},
-	{"SOCKET_BACKLOG", "The socket's backlog was full: its program holds the lock for too long, or too much comes at once."},
+	{"SOCKET_RCVBUFF",
+	 "The receive buffer was full: the program reads too slowly, or the buffer is too small."},
+	{"SOCKET_BACKLOG", "The socket's backlog was full: its program holds the lock for too "
+			   "long, or too much comes at once."},
 	{"SOCKET_FILTER", "A filter that the program has on its socket dropped it."},
 	{"TCP_OLD_DATA", "All of its data had come before: a retransmit that was not needed."},
-	{"TCP_OFO_DROP", "Too much came out of order: look for loss or several ways before this host."},
+	{"TCP_OFO_DROP",
+	 "Too much came out of order: look for loss or several ways before this host."},
 	{"TCP_OVERWINDOW", "The sender sent more than the window that it was told."},
 	{"TCP_ZEROWINDOW", "The receive window was closed: the program does not read."},
-	{"TCP_CSUM", "The checksum is wrong: look at offloads and at what changes packets on their way."},
-	{"IP_CSUM", "The checksum is wrong: look at offloads and at what changes packets on their way."},
-	{"UDP_CSUM", "The checksum is wrong: look at offloads and at what changes packets on their way."},
-	{"IP_RPFILTER", "The way back to the sender is another device: see rp_filter and ip route get."},
+	{"TCP_CSUM",
+	 "The checksum is wrong: look at offloads and at what changes packets on their way."},
+	{"IP_CSUM",
+	 "The checksum is wrong: look at offloads and at what changes packets on their way."},
+	{"UDP_CSUM",
+	 "The checksum is wrong: look at offloads and at what changes packets on their way."},
+	{"IP_RPFILTER",
+	 "The way back to the sender is another device: see rp_filter and ip route get."},
 	{"IP_NOPROTO", "No protocol of that number is there."},
 	{"QDISC_DROP", "A queueing discipline was full, or shaped it away: see tc -s qdisc."},
 	{"FULL_RING", "The device's ring was full: see ethtool -g and the interrupts' load."},
 	{"CPU_BACKLOG", "A processor's backlog was full: see net.core.netdev_max_backlog and RPS."},
 	{"NEIGH_FAILED", "The next hop did not answer ARP or neighbour discovery: see ip neigh."},
 	{"NEIGH_QUEUEFULL", "Too many packets waited for the next hop's address: see ip neigh."},
-	{"NOT_SPECIFIED", "The kernel gives no reason there: record with --stack to see the function."},
+	{"NOT_SPECIFIED",
+	 "The kernel gives no reason there: record with --stack to see the function."},
 };
 
 static const char *advice_of(const char *reason, size_t len)
@@ -79,8 +88,9 @@ static void find_losses(struct report *r, struct report_findings *f)
 		buf_str(&one->title, ", most at ");
 		buf_put(&one->title, s->losses.v[order[0]].key, s->losses.v[order[0]].key_len);
 	}
-	one->advice = "All other figures count too little. Record with a larger --buffer, a filter, "
-		      "or fewer probes.";
+	one->advice =
+		"All other figures count too little. Record with a larger --buffer, a filter, "
+		"or fewer probes.";
 	if (r->n_gaps)
 		one->first_ns = r->gaps[0].from_ns;
 	one->slot = r->gap_slot;
@@ -93,7 +103,8 @@ static void find_file(const struct report *r, struct report_findings *f)
 	struct report_finding *one = s->damaged ? add(f, "damage", REPORT_BAD, s->damaged) : NULL;
 
 	if (one) {
-		buf_printf(&one->title, "The file is damaged at %llu place%s: what was there is missing",
+		buf_printf(&one->title,
+			   "The file is damaged at %llu place%s: what was there is missing",
 			   (unsigned long long)s->damaged, plural(s->damaged));
 		one->advice = "skbox verify tells where. What is shown here is whole.";
 	}

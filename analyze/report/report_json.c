@@ -189,7 +189,8 @@ static void put_pairs(struct buf *out, const struct buf *pairs, const char *firs
 	const char *p = (const char *)pairs->p, *end = p + pairs->len;
 
 	while (p < end) {
-		const char *text = p + strlen(p) + 1, *feed = memchr(text, '\n', (size_t)(end - text));
+		const char *text = p + strlen(p) + 1,
+			   *feed = memchr(text, '\n', (size_t)(end - text));
 		size_t len = (size_t)(feed - text);
 
 		if (first) {

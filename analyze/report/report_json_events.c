@@ -6,7 +6,8 @@
 #include "analyze/report/report_json.h"
 #include "formats/json.h"
 
-static const char *const levels[] = {[REPORT_BAD] = "bad", [REPORT_WARN] = "warn", [REPORT_NOTE] = "note"};
+static const char *const levels[] = {
+	[REPORT_BAD] = "bad", [REPORT_WARN] = "warn", [REPORT_NOTE] = "note"};
 
 /* An event of one finding; those of the same number are one event of several. */
 struct shown {
@@ -35,7 +36,8 @@ static struct shown *collect(const struct report *r, const struct report_finding
 
 	*n = 0;
 	for (uint32_t i = 0; v && i < f->n; i++) {
-		const struct kept_slot *slot = f->v[i].slot ? &r->kept.slot[f->v[i].slot - 1] : NULL;
+		const struct kept_slot *slot =
+			f->v[i].slot ? &r->kept.slot[f->v[i].slot - 1] : NULL;
 
 		for (uint32_t k = 0; slot && k < slot->n && *n < KEPT_SLOTS * KEPT_EVENTS; k++)
 			v[(*n)++] = (struct shown){&slot->v[k], slot, i, false};

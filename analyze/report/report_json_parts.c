@@ -24,8 +24,8 @@ static void put_node(const struct report *r, const struct paths_node *node, stru
 	buf_u8(out, '}');
 }
 
-static void put_link(const struct report *r, const struct paths_graph *g, const struct paths_link *l,
-		     struct buf *out)
+static void put_link(const struct report *r, const struct paths_graph *g,
+		     const struct paths_link *l, struct buf *out)
 {
 	const struct paths_node *from = &g->node[l->from], *to = &g->node[l->to];
 	uint16_t key[2] = {from->name, to->name};
@@ -213,8 +213,8 @@ static bool sum_places(const struct report *r, struct stats_top *places)
 	return true;
 }
 
-static bool is_among(const struct stats_top *top, const uint32_t *order, uint32_t n, const void *key,
-		     size_t len)
+static bool is_among(const struct stats_top *top, const uint32_t *order, uint32_t n,
+		     const void *key, size_t len)
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (top->v[order[i]].key_len == len && !memcmp(top->v[order[i]].key, key, len))
@@ -330,7 +330,8 @@ static void put_reason(struct buf *why, uint64_t n, const char *one, const char 
 /* "1 segment retransmitted, 2 packets dropped" */
 static void put_why(const struct sockets_one *o, struct buf *why)
 {
-	put_reason(why, stats_socket_retrans(o->k), "segment retransmitted", "segments retransmitted");
+	put_reason(why, stats_socket_retrans(o->k), "segment retransmitted",
+		   "segments retransmitted");
 	put_reason(why, o->drops.all, "of its packets dropped", "of its packets dropped");
 	put_reason(why, o->k->drops - o->k->drops_first, "packet dropped by the socket",
 		   "packets dropped by the socket");

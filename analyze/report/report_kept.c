@@ -64,7 +64,7 @@ static enum kept_kind kind_of(const struct ev *ev)
 	if (ev->skb_drop && !ev_is(ev->skb_drop->drop_reason, "CONSUMED"))
 		return KEPT_DROP;
 	return symbol.len && memmem(symbol.p, symbol.len, "retransmit", 10) ? KEPT_RETRANSMIT
-									     : KEPT_PACKET;
+									    : KEPT_PACKET;
 }
 
 /* A text that is too long ends with its last whole line, and says so. */

@@ -14,19 +14,19 @@
 #include "formats/text/text.h"
 
 enum {
-	KEPT_SLOTS = 64,     /* findings that have events */
-	KEPT_JOURNEYS = 3,   /* of a finding; where packets have no journey, events */
-	KEPT_EVENTS = 36,    /* of a finding: some dozen of each of its packets */
-	KEPT_TEXT = 2048,    /* bytes of an event; longer ones are cut at a line's end */
-	KEPT_WATCHED = 128,  /* packets whose later events are waited for, the newest */
-	KEPT_BLOOM = 4096,   /* bits, a power of two */
+	KEPT_SLOTS = 64,    /* findings that have events */
+	KEPT_JOURNEYS = 3,  /* of a finding; where packets have no journey, events */
+	KEPT_EVENTS = 36,   /* of a finding: some dozen of each of its packets */
+	KEPT_TEXT = 2048,   /* bytes of an event; longer ones are cut at a line's end */
+	KEPT_WATCHED = 128, /* packets whose later events are waited for, the newest */
+	KEPT_BLOOM = 4096,  /* bits, a power of two */
 };
 
 enum kept_kind { KEPT_PACKET, KEPT_DROP, KEPT_RETRANSMIT, KEPT_SOCKET, KEPT_GAP };
 extern const char *const kept_kind_names[];
 
 struct kept_event {
-	uint64_t number; /* in the order of the recording: the same event has the same number in every slot */
+	uint64_t number; /* in the order of the recording: the same in every slot */
 	uint64_t ns;
 	enum kept_kind kind;
 	uint32_t probe, probe_len, text, text_len; /* in the slot's text */

@@ -102,8 +102,7 @@ static bool extend(struct paths_graph *g, struct paths_route *r, const struct pa
 	uint32_t to = 0;
 
 	for (; to < g->n_nodes; to++)
-		if (is_same(&g->node[to], node) &&
-		    (!r->n || !reaches(g, to, r->node[r->n - 1])))
+		if (is_same(&g->node[to], node) && (!r->n || !reaches(g, to, r->node[r->n - 1])))
 			break;
 	if (to == g->n_nodes) {
 		if (g->n_nodes == PATHS_NODES)
@@ -175,8 +174,8 @@ void paths_draw(const struct paths *p, struct paths_graph *g)
 			*r = (struct paths_route){.way = &p->ways.v[order[i]]};
 			if (draw(p, g, r)) {
 				for (uint32_t k = 1; k < r->n; k++)
-					link_of(g, r->node[k - 1], r->node[k], PATHS_LINKS)->count +=
-						r->way->count;
+					link_of(g, r->node[k - 1], r->node[k], PATHS_LINKS)
+						->count += r->way->count;
 				g->n_routes++;
 				continue;
 			}

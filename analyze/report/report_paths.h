@@ -12,12 +12,12 @@
 #include "analyze/stats/stats.h"
 
 enum {
-	PATHS_STEPS = 8192,  /* beginnings of ways that are told apart; 16 bytes each */
-	PATHS_WAYS = 512,    /* further ones push rare ones out */
-	PATHS_DEPTH = 24,    /* probes on a way that is drawn; a chart of more is not read */
-	PATHS_ROUTES = 30,   /* ways that are drawn and listed */
-	PATHS_LINKS = 60,    /* in the graph */
-	PATHS_OTHERS = 8,    /* of the links, kept for what does not fit */
+	PATHS_STEPS = 8192, /* beginnings of ways that are told apart; 16 bytes each */
+	PATHS_WAYS = 512,   /* further ones push rare ones out */
+	PATHS_DEPTH = 24,   /* probes on a way that is drawn; a chart of more is not read */
+	PATHS_ROUTES = 30,  /* ways that are drawn and listed */
+	PATHS_LINKS = 60,   /* in the graph */
+	PATHS_OTHERS = 8,   /* of the links, kept for what does not fit */
 	PATHS_NODES = 2 * PATHS_LINKS,
 	PATHS_NONE = UINT32_MAX,
 };

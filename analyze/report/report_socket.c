@@ -35,8 +35,8 @@ static const struct {
 };
 
 const char *const sockets_values[SERIES_VALUES] = {
-	"cwnd", "ssthresh", "rtt_us", "minrtt_us", "in_flight", "retrans", "recvq", "sendq",
-	"delivery_rate",
+	"cwnd",    "ssthresh", "rtt_us", "minrtt_us",     "in_flight",
+	"retrans", "recvq",    "sendq",  "delivery_rate",
 };
 
 void sockets_init(struct sockets *s)
@@ -104,7 +104,8 @@ static void take_tuple(struct sockets *s, struct sockets_one *o, const struct ev
 {
 	struct tuple t;
 
-	if (!(ev->diag && tuple_of_socket(ev->diag, &t)) && !(ev->sock && tuple_of_sock(ev->sock, &t)))
+	if (!(ev->diag && tuple_of_socket(ev->diag, &t)) &&
+	    !(ev->sock && tuple_of_sock(ev->sock, &t)))
 		return;
 	o->hash = hash_of(&t);
 	hash_put(s, (uint32_t)(o - s->v));
@@ -183,7 +184,7 @@ static struct sockets_one *place_of(struct sockets *s, struct stats_socket *k, b
 
 static uint64_t value_of(int i, const struct ev *ev, bool listens)
 {
-	const void *row = ev->diag ? ev->row[values[i].section]
+	const void *row = ev->diag             ? ev->row[values[i].section]
 			  : values[i].in_event ? (const void *)ev->sock
 					       : NULL;
 	enum ev_section section = ev->diag ? values[i].section : EV_sock;

@@ -15,11 +15,11 @@
 #include "formats/event.h"
 
 enum {
-	SOCKETS_MAX = 96,       /* with a series at one time: 32 KB each at most */
-	SOCKETS_HASH = 512,     /* a power of two */
-	SOCKETS_MARKS = 200,    /* times of drops, and of retransmits, of each: a chart of more is a blot */
-	SOCKETS_RECENT = 256,   /* drops whose socket was not seen yet */
-	SOCKETS_CONG = 24,      /* the kernel's TCP_CA_NAME_MAX is 16 */
+	SOCKETS_MAX = 96,     /* with a series at one time: 32 KB each at most */
+	SOCKETS_HASH = 512,   /* a power of two */
+	SOCKETS_MARKS = 200,  /* drops, and retransmits, of each: more are a blot on its chart */
+	SOCKETS_RECENT = 256, /* drops whose socket was not seen yet */
+	SOCKETS_CONG = 24,    /* the kernel's TCP_CA_NAME_MAX is 16 */
 };
 
 /* What of a socket is drawn, in the order of struct series_point's values. */

@@ -34,7 +34,8 @@ struct timeline {
 	uint32_t at;                 /* the slot that was used last */
 };
 
-bool timeline_init(struct timeline *t); /* false: out of memory; ended by timeline_fini() in any case */
+/* False: out of memory. Ended by timeline_fini() in any case. */
+bool timeline_init(struct timeline *t);
 void timeline_fini(struct timeline *t);
 
 /* Times above INT64_MAX count as that; time 0 is not known, and not counted. */

@@ -26,8 +26,9 @@ static void put_losses(const struct report *r, struct buf *out)
 
 	line(out, lost ? "bad" : "good");
 	if (lost)
-		buf_printf(out, "%llu events were lost: counts are too low, and %llu packets may have "
-				"gone on unseen.\n",
+		buf_printf(out,
+			   "%llu events were lost: counts are too low, and %llu packets may have "
+			   "gone on unseen.\n",
 			   (unsigned long long)lost, (unsigned long long)s->ends[END_UNKNOWN]);
 	else if (r->info.event_file)
 		buf_str(out, "Nothing was lost.\n");
@@ -44,8 +45,9 @@ static void put_losses(const struct report *r, struct buf *out)
 	}
 	if (s->unfinished) {
 		line(out, "note");
-		buf_str(out, "The recording has no end: its recorder was killed, or still runs. At most "
-			     "the last half second is missing.\n");
+		buf_str(out,
+			"The recording has no end: its recorder was killed, or still runs. At most "
+			"the last half second is missing.\n");
 	}
 }
 
@@ -89,7 +91,8 @@ static void put_journeys(const struct report *r, struct buf *out)
 
 	if (s->heuristic) {
 		line(out, "note");
-		buf_str(out, "Which events are of one packet was told from headers (heuristic tracking): "
+		buf_str(out, "Which events are of one packet was told from headers (heuristic "
+			     "tracking): "
 			     "a path is now and then of two packets.\n");
 	} else if (s->journeys) {
 		line(out, "good");
@@ -97,13 +100,16 @@ static void put_journeys(const struct report *r, struct buf *out)
 	}
 	if (s->untracked) {
 		line(out, "note");
-		buf_printf(out, "%llu packets belong to no journey: they are not in paths and latencies.\n",
-			   (unsigned long long)s->untracked);
+		buf_printf(
+			out,
+			"%llu packets belong to no journey: they are not in paths and latencies.\n",
+			(unsigned long long)s->untracked);
 	}
 	if (s->closed_early) {
 		line(out, "note");
-		buf_printf(out, "More than %d packets were under way at one time: %llu were closed "
-				"early and may count twice.\n",
+		buf_printf(out,
+			   "More than %d packets were under way at one time: %llu were closed "
+			   "early and may count twice.\n",
 			   STATS_JOURNEYS, (unsigned long long)s->closed_early);
 	}
 }
@@ -117,8 +123,10 @@ static void put_approximate(const struct report *r, struct buf *out)
 		const struct stats_top *top;
 		const char *what;
 	} tables[] = {
-		{&s->causes, "causes of drops"}, {&s->flows, "flows with drops"},
-		{&s->pairs, "hops"},             {&r->paths.ways, "paths"},
+		{&s->causes, "causes of drops"},
+		{&s->flows, "flows with drops"},
+		{&s->pairs, "hops"},
+		{&r->paths.ways, "paths"},
 		{&r->cells, "places of drops"},
 	};
 
@@ -131,8 +139,9 @@ static void put_approximate(const struct report *r, struct buf *out)
 	}
 	if (s->sock_left_out) {
 		line(out, "note");
-		buf_printf(out, "There are more than %d sockets: %llu snapshots of others were not "
-				"looked at.\n",
+		buf_printf(out,
+			   "There are more than %d sockets: %llu snapshots of others were not "
+			   "looked at.\n",
 			   STATS_SOCKETS, (unsigned long long)s->sock_left_out);
 	}
 }
@@ -170,9 +179,11 @@ static void put_finish(const struct ev_finish *f, struct buf *out)
 {
 	if (f->thinned) {
 		line(out, "bad");
-		buf_printf(out, "The recorder left out whole flows to save time (--max-cpu): %llu events; "
-				"when it was fewest, %.2f %% of the flows were kept.\n",
-			   (unsigned long long)f->thinned, f->kept * 100.0 / MILLION);
+		buf_printf(
+			out,
+			"The recorder left out whole flows to save time (--max-cpu): %llu events; "
+			"when it was fewest, %.2f %% of the flows were kept.\n",
+			(unsigned long long)f->thinned, f->kept * 100.0 / MILLION);
 	}
 	if (f->ids_full) {
 		line(out, "note");
@@ -186,8 +197,10 @@ static void put_finish(const struct ev_finish *f, struct buf *out)
 	}
 	if (f->late) {
 		line(out, "note");
-		buf_printf(out, "%llu events waited for more than half a second until they were written.\n",
-			   (unsigned long long)f->late);
+		buf_printf(
+			out,
+			"%llu events waited for more than half a second until they were written.\n",
+			(unsigned long long)f->late);
 	}
 }
 

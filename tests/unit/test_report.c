@@ -71,8 +71,8 @@ static void test_timeline_bins(void **unused)
 		assert_int_equal(sum(bins, TIMELINE_EVENTS), N);
 		assert_int_equal(sum(bins, TIMELINE_BYTES), N * 1500);
 		for (int i = 0; i < N; i++)
-			bins->v[TIMELINE_EVENTS][(v[i] - first - (uint64_t)bins->start_ns) /
-						 bins->bin_ns]--;
+			bins->v[TIMELINE_EVENTS]
+			       [(v[i] - first - (uint64_t)bins->start_ns) / bins->bin_ns]--;
 		for (uint32_t i = 0; i < bins->n; i++)
 			assert_int_equal(bins->v[TIMELINE_EVENTS][i], 0);
 		timeline_fini(&t);
@@ -101,7 +101,7 @@ static void test_timeline_in_order(void **unused)
 /* Times that nobody recorded: nothing overflows, nothing is lost. */
 static void test_timeline_hostile(void **unused)
 {
-	static const uint64_t times[] = {UINT64_MAX, 1, INT64_MAX, UINT64_C(1) << 62, 5, 2, 0,
+	static const uint64_t times[] = {UINT64_MAX,     1,   INT64_MAX, UINT64_C(1) << 62, 5, 2, 0,
 					 UINT64_MAX - 1, 1000};
 	enum { N = sizeof(times) / sizeof(times[0]) };
 	struct timeline_bins *bins = malloc(sizeof(*bins));
@@ -141,7 +141,8 @@ static void test_series_extremes(void **unused)
 
 			for (int k = 0; k < SERIES_VALUES; k++) {
 				/* some values are seldom known, the last one never */
-				bool known = k < SERIES_VALUES - 1 && random64() % (uint64_t)(k * k + 1) == 0;
+				bool known = k < SERIES_VALUES - 1 &&
+					     random64() % (uint64_t)(k * k + 1) == 0;
 
 				p.v[k] = known ? random64() >> 20 : SERIES_NONE;
 				if (known && p.v[k] < low[k])
@@ -451,13 +452,15 @@ static void test_escapes(void **unused)
 	char bytes[4096];
 
 	for (int round = 0; round < 200; round++) {
-		static const char *const pieces[] = {"</script>", "<!--", "-->", "&amp;", "\xe2\x80\xa8",
-						     "\xe2\x80\xa9", "\xe2\x80", "\xe2", "\\", "\"",
-						     "]]>", "\xe2\x80\xaa", "x"};
+		static const char *const pieces[] = {
+			"</script>",    "<!--",         "-->",  "&amp;", "\xe2\x80\xa8",
+			"\xe2\x80\xa9", "\xe2\x80",     "\xe2", "\\",    "\"",
+			"]]>",          "\xe2\x80\xaa", "x"};
 		size_t n = 0;
 
 		while (n < 1000) {
-			const char *piece = pieces[random64() % (sizeof(pieces) / sizeof(pieces[0]))];
+			const char *piece =
+				pieces[random64() % (sizeof(pieces) / sizeof(pieces[0]))];
 
 			memcpy(bytes + n, piece, strlen(piece));
 			n += strlen(piece);
@@ -490,9 +493,15 @@ static void test_escapes(void **unused)
 /* Names that want to be something else, everywhere where there are names. */
 static void test_hostile_names(void **unused)
 {
-	static const char *const names[] = {
-		"</script><script>alert(1)</script>", "\"},{\"", "\xff\xfe\x80", "\xe2\x80\xa8\xe2\x80\xa9",
-		"\x1b[31m\r\n\x7f", "<!--<script>", "&lt;", "\\u003c/script>", "' || true"};
+	static const char *const names[] = {"</script><script>alert(1)</script>",
+					    "\"},{\"",
+					    "\xff\xfe\x80",
+					    "\xe2\x80\xa8\xe2\x80\xa9",
+					    "\x1b[31m\r\n\x7f",
+					    "<!--<script>",
+					    "&lt;",
+					    "\\u003c/script>",
+					    "' || true"};
 	const char *text;
 
 	for (uint64_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -550,14 +559,16 @@ static void test_losses_and_damage(void **unused)
 	text = document(&damaged, "lost");
 	assert_has(text, "\"lost\":900,");
 	assert_has(text, "\"damaged\":2}");
-	assert_has(text, "\"kind\":\"loss\",\"level\":\"bad\",\"title\":\"900 events are not in this "
-			 "recording, most at net:netif_rx\",\"count\":900");
+	assert_has(text,
+		   "\"kind\":\"loss\",\"level\":\"bad\",\"title\":\"900 events are not in this "
+		   "recording, most at net:netif_rx\",\"count\":900");
 	assert_has(text, "\"kind\":\"damage\",\"level\":\"bad\"");
 	assert_has(text, "\"kind\":\"unfinished\",\"level\":\"note\"");
 	assert_has(text, "\"kind\":\"gap\"");
 	/* the last interval has all that had no room */
 	assert_has(text, "{\"from\":0,\"to\":1000,\"lost\":3,\"probe\":\"net:netif_rx\"},");
-	assert_has(text, "{\"from\":199000,\"to\":300000,\"lost\":303,\"probe\":\"net:netif_rx\"}]");
+	assert_has(text,
+		   "{\"from\":199000,\"to\":300000,\"lost\":303,\"probe\":\"net:netif_rx\"}]");
 	assert_has(text, "\"level\":\"bad\",\"text\":\"900 events were lost");
 	assert_null(strstr(text, "Nothing was lost"));
 }
@@ -572,10 +583,12 @@ static void test_sockets_only(void **unused)
 	text = document(&whole, "sockets");
 	assert_has(text, "\"events\":3000,\"packets\":0,");
 	assert_has(text, "\"retransmits\":3,");
-	assert_has(text, "\"title\":\"3 segments retransmitted: 192.0.2.1:2 \\u003e 192.0.2.2:443\",\"count\":3");
+	assert_has(text, "\"title\":\"3 segments retransmitted: 192.0.2.1:2 \\u003e "
+			 "192.0.2.2:443\",\"count\":3");
 	assert_has(text, "-f 'tcp and host 192.0.2.1 and host 192.0.2.2 and port 443 and port 2'");
-	assert_has(text, "\"sockets\":[{\"cookie\":\"2\",\"label\":\"192.0.2.1:2 \\u003e 192.0.2.2:443\","
-			 "\"state\":\"ESTAB\",\"why\":\"3 segments retransmitted\",\"points\":1000,");
+	assert_has(text,
+		   "\"sockets\":[{\"cookie\":\"2\",\"label\":\"192.0.2.1:2 \\u003e 192.0.2.2:443\","
+		   "\"state\":\"ESTAB\",\"why\":\"3 segments retransmitted\",\"points\":1000,");
 	assert_has(text, "\"retransmits\":[300000,600000,900000]}");
 	assert_has(text, "\"paths\":{\"journeys\":0,");
 }
@@ -597,7 +610,8 @@ static void test_whole_journeys(void **unused)
 	take();
 	probe_event(1017, 18, "much later");
 	text = document(&whole, "journey");
-	assert_has(text, "\"findings\":[{\"id\":0,\"kind\":\"drop\",\"level\":\"bad\",\"title\":\"1 dropped: "
+	assert_has(text, "\"findings\":[{\"id\":0,\"kind\":\"drop\",\"level\":\"bad\",\"title\":"
+			 "\"1 dropped: "
 			 "NO_SOCKET, no device, no packet\",\"count\":1,");
 	assert_has(text, "\"events\":[0,1,2,3,4]}");
 	for (const char *p = text; (p = strstr(p, "\"finding\":[0]")); p++)
@@ -621,8 +635,8 @@ static void test_limits(void **unused)
 		/* rare ones first and always, then one that is frequent */
 		bool rare = i < 5000 || i % 3;
 
-		snprintf(name, sizeof(name), "%s_%0*llu", rare ? "RARE" : "FREQUENT", rare ? 300 : 1,
-			 (unsigned long long)(rare ? i : i % 2));
+		snprintf(name, sizeof(name), "%s_%0*llu", rare ? "RARE" : "FREQUENT",
+			 rare ? 300 : 1, (unsigned long long)(rare ? i : i % 2));
 		probe_event(1000 + i * 10, i + 1, "skb:kfree_skb");
 		device(rare ? "eth0" : "eth1");
 		drop(name);
@@ -636,7 +650,8 @@ static void test_limits(void **unused)
 	assert_non_null(found);
 	assert_int_equal(sscanf(found, "\"title\":\"about %u dropped: FREQUENT_", &count), 1);
 	assert_in_range(count, 9166, 9166 + 60000 / STATS_CAUSES);
-	assert_has(text, "\"where\":\"-w 'drop.reason == \\\"FREQUENT_0\\\" \\u0026\\u0026 dev.name == \\\"eth1\\\"'");
+	assert_has(text, "\"where\":\"-w 'drop.reason == \\\"FREQUENT_0\\\" \\u0026\\u0026 "
+			 "dev.name == \\\"eth1\\\"'");
 	assert_non_null(strstr(strstr(text, "\"id\":0,"), "\"events\":["));
 	/* it has events, though 32 others came before */
 	assert_null(strstr(strstr(text, "\"id\":0,"), "\"events\":[]},{\"id\":1,"));
