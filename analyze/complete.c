@@ -37,7 +37,7 @@ static void put_fields(struct buf *out, const char *word)
 
 static const struct complete_value values[] = {
 	{"where", put_fields, NULL}, {"by", put_fields, NULL}, {"fields", put_fields, NULL},
-	{"out", NULL, "skbx"},       {"key", NULL, ""},        {"output", NULL, ""},
+	{"out", NULL, "skbx html pcapng"}, {"key", NULL, ""}, {"output", NULL, ""},
 };
 
 static void put_commands(struct buf *out, const char *word)
