@@ -194,6 +194,13 @@ function domRove(marks) {
 	});
 }
 
+/* What a limit kept out of the page, and where it is; null where nothing was. */
+function domLeftOut(count, what, where) {
+	if (!count) return null;
+	const text = formatPlural(count, "more " + what) + " left out of this page: " + where + ".";
+	return domElement("p", { class: "muted small" }, text);
+}
+
 /* The room that a chart has. A hidden or tiny place still gets a drawing that can be read. */
 function domWidth(host) {
 	return Math.max(280, Math.floor(host.clientWidth || 0));

@@ -55,7 +55,8 @@ function findingsVerdict(report) {
 	}
 	if (parts.length) return parts.join(", ");
 	if (findings.length) return formatPlural(findings.length, "finding");
-	return counts.events ? "Nothing wrong that this recording shows" : "Nothing was recorded";
+	if (counts.events) return "Nothing wrong that this recording shows";
+	return report.filter ? "Nothing passes the filter" : "Nothing was recorded";
 }
 
 function findingsTile(name, value, more, level) {
@@ -242,7 +243,9 @@ function findingsShow(report, act) {
 				{ class: "none" },
 				report.counts.events
 					? "Nothing that this recording shows: no losses, drops, retransmits or slow packets."
-					: "There are no events to look at. Was the traffic there, and did the probes attach?",
+					: report.filter
+						? "No event passes the filter of this report."
+						: "There are no events. Was there traffic, did the probes attach?",
 			),
 		);
 		return;
@@ -265,15 +268,7 @@ function findingsShow(report, act) {
 				),
 			),
 		);
-	if (report.more_findings)
-		body.append(
-			domElement(
-				"p",
-				{ class: "muted" },
-				formatPlural(report.more_findings, "more finding") +
-					" left out of this page; skbox stats counts all of them.",
-			),
-		);
+	body.append(domLeftOut(report.more_findings, "finding", "skbox stats counts all") || "");
 }
 
 function findingsShowTrust(report) {

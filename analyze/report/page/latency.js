@@ -213,7 +213,10 @@ function latencyShow(report) {
 			draws.push(() => latencyDraw(host, hop, domain));
 		}
 	}
-	body.append(domFigures("Percentiles of each hop as a table", () => latencyTable(hops)));
+	body.append(
+		domFigures("Percentiles of each hop as a table", () => latencyTable(hops)),
+		domLeftOut(report.hops_left_out, "hop", "they are rarer than these") || "",
+	);
 	const draw = () => draws.forEach((each) => each());
 	draw();
 	return draw;

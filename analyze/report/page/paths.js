@@ -112,18 +112,19 @@ function pathsColumns(paths) {
 	return columns;
 }
 
-/* Whether the text of a band would stay clear of the names above nodes; ends have theirs beside. */
+/* Whether the text of a band would stay clear of nodes and of the names above them. */
 function pathsHasRoom(link, nodes) {
 	const x = (link.source.x1 + link.target.x0) / 2,
 		y = (link.y0 + link.y1) / 2;
 	const half = 8 * PATHS_LETTER;
+	const clear = (left, right, top, bottom) =>
+		x + half < left || x - half > right || y < top - 8 || y - 8 > bottom;
 	return nodes.every((node) => {
-		const name = (pathsNodeText(node).length + 6) * PATHS_LETTER;
+		/* ends have their names beside them */
+		const letters = node.sourceLinks.length ? pathsNodeText(node).length + 6 : 0;
 		return (
-			!node.sourceLinks.length ||
-			Math.abs(y - (node.y0 - 10)) > 14 ||
-			x + half < node.x0 ||
-			x - half > node.x0 + name
+			clear(node.x0, node.x1, node.y0, node.y1) &&
+			clear(node.x0, node.x0 + letters * PATHS_LETTER, node.y0 - 16, node.y0)
 		);
 	});
 }
@@ -208,6 +209,7 @@ function pathsDraw(host, paths) {
 	svg.append(...links, ...nodes);
 	svg.style.minWidth = Math.max(PATHS_WIDTH, least) + "px";
 	host.replaceChildren(svg);
+	host.nextElementSibling.hidden = host.scrollWidth <= host.clientWidth;
 	domRove([...svg.querySelectorAll(".node, .band")]);
 }
 
@@ -276,7 +278,14 @@ function pathsShow(report) {
 	});
 	let draw = null;
 	if (window.d3 && d3.sankey && paths.links.length) {
-		body.append(host);
+		body.append(
+			host,
+			domElement(
+				"p",
+				{ class: "hint screen-only" },
+				"The graph is wider than the window: it scrolls to the right.",
+			),
+		);
 		draw = () => pathsDraw(host, paths);
 		draw();
 	}
@@ -294,5 +303,9 @@ function pathsShow(report) {
 				true,
 			),
 		);
+	body.append(
+		domLeftOut(paths.left_out, "packet", "on rarer ways, which skbox stats counts") ||
+			"",
+	);
 	return draw;
 }

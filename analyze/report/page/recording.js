@@ -48,6 +48,7 @@ function recordingShow(report) {
 			),
 		);
 	if (report.probes.length) body.append(recordingProbes(report.probes));
+	body.append(domLeftOut(report.probes_left_out, "probe", "skbox info has all") || "");
 	if (!rows.length && !report.probes.length)
 		body.append(
 			domElement(

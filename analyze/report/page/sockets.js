@@ -274,7 +274,7 @@ function socketsDrawCursor(chart) {
 	readout.textContent =
 		i >= 0
 			? socketsText(socket, i)
-			: formatPlural(socket.t.length, "reading") +
+			: socketsReadings(socket) +
 				(chart.still ? "; all the time: " + chart.still : "");
 }
 
@@ -310,15 +310,25 @@ function socketsTrouble(socket, view) {
 	return to - from + 2 * air < (view.end - view.begin) / 2 ? [from - air, to + air] : null;
 }
 
+/* How many readings there were, and how many of them the chart has. */
+function socketsReadings(socket) {
+	const all = socket.points || socket.t.length;
+	const thinned = all > socket.t.length ? ", " + formatCount(socket.t.length) + " shown" : "";
+	return formatPlural(all, "reading") + thinned;
+}
+
 function socketsHead(socket) {
+	const drops = socket.drops.length + (socket.drops_left_out || 0);
+	const retransmits = socket.retransmits.length + (socket.retransmits_left_out || 0);
 	const more = [
 		socket.state,
 		socket.cong,
 		socket.netns,
 		"sk:" + socket.cookie,
-		socket.drops.length && "▼ " + formatPlural(socket.drops.length, "drop"),
-		socket.retransmits.length &&
-			"◆ " + formatPlural(socket.retransmits.length, "retransmit"),
+		drops && "▼ " + formatPlural(drops, "drop"),
+		retransmits && "◆ " + formatPlural(retransmits, "retransmit"),
+		(socket.drops_left_out || socket.retransmits_left_out) &&
+			"the first of them marked",
 	];
 	return domElement(
 		"header",
@@ -343,7 +353,7 @@ function socketsItem(list, socket, view) {
 			domElement(
 				"p",
 				{ class: "readout" },
-				formatPlural(socket.t.length, "reading") +
+				socketsReadings(socket) +
 					(still.length ? ": " + still.join(", ") : ""),
 			),
 		);
@@ -422,7 +432,9 @@ function socketsShow(report, view) {
 				{ class: "none" },
 				report.counts.snapshots
 					? "None of the sockets stands out."
-					: "No sockets were recorded; skbox-capture --sockets 100ms does, beside packets.",
+					: report.filter
+						? "No socket passes the filter of this report."
+						: "No sockets were recorded; skbox-capture --sockets 100ms does, beside packets.",
 			),
 		);
 		return null;
@@ -432,15 +444,7 @@ function socketsShow(report, view) {
 	const draws = report.sockets
 		.map((socket) => socketsItem(list, socket, view))
 		.filter(Boolean);
-	if (report.sockets_left_out)
-		body.append(
-			domElement(
-				"p",
-				{ class: "muted" },
-				formatPlural(report.sockets_left_out, "more socket") +
-					" left out of this page; skbox sockets shows all of them.",
-			),
-		);
+	body.append(domLeftOut(report.sockets_left_out, "socket", "skbox sockets shows all") || "");
 	const draw = () => draws.forEach((each) => each());
 	draw();
 	return draw;

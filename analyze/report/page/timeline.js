@@ -302,7 +302,7 @@ function timelineShow(report, view) {
 	const body = domBody("timeline");
 	const { timeline } = report;
 	if (!timeline.events.some((value) => value > 0)) {
-		body.append(domElement("p", { class: "none" }, "The recording has no events."));
+		body.append(domElement("p", { class: "none" }, "There are no events."));
 		return null;
 	}
 	body.append(
