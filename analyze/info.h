@@ -20,7 +20,11 @@ struct info_probe {
 	uint64_t runs, run_ns; /* as far as the kernel took their time */
 };
 
-enum { INFO_RECENT = 16 };
+enum {
+	INFO_RECENT = 16,
+	INFO_SEEN = 65536, /* a power of two, more than rows are kept */
+	INFO_ROWS_BYTES = 8 << 20, /* of kept rows: what a host has in devices and probes is far less */
+};
 
 struct info {
 	const char *name; /* of the input; NULL: it is not told */
@@ -34,6 +38,10 @@ struct info {
 	uint64_t lost;
 	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC */
 	struct skbx_section_bytes sections[EV_SECTIONS];
+	int64_t offset_ns; /* of the newest clock row that was no kept row */
+	bool has_offset;
+	uint64_t *seen; /* hashes of kept rows, INFO_SEEN; NULL until the first; 0: free; owned */
+	struct buf row;
 	/* probes of this batch, by the ids of their strings: most events are of a few */
 	struct {
 		uint64_t key;

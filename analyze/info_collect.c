@@ -6,6 +6,8 @@
 #include "analyze/filter/filter.h"
 #include "analyze/info.h"
 #include "analyze/source/source.h"
+#include "analyze/stats/stats_sketch.h"
+#include "formats/json_event.h"
 
 /* Probes that are told apart; a recording has some hundred at most. */
 enum { PROBES_MAX = 4096 };
@@ -19,6 +21,8 @@ int info_init(struct info *o)
 void info_fini(struct info *o)
 {
 	free(o->probes);
+	free(o->seen);
+	buf_free(&o->row);
 	ev_batch_free(o->rows);
 	*o = (struct info){0};
 }
@@ -62,6 +66,56 @@ void info_keep(struct info *o, const struct ev *ev)
 		ev_copy(o->rows, ev);
 }
 
+/* Rows that are of no use here, and of which a long recording has many. */
+#define NOT_KEPT                                                                                   \
+	(EV_SECTION_BIT(loss) | EV_SECTION_BIT(snapset) | EV_SECTION_BIT(sockstat) |               \
+	 EV_SECTION_BIT(dropname) | EV_SECTION_BIT(thin))
+
+/* Whether the row says what an earlier one said: headers and inventory are repeated now and then. */
+static bool is_repeated(struct info *o, const struct ev *ev)
+{
+	struct ev row = *ev;
+	uint64_t hash;
+
+	if (!o->seen)
+		o->seen = calloc(INFO_SEEN, sizeof(*o->seen));
+	if (!o->seen)
+		return false;
+	/* but for its time */
+	if (!ev->common || !EV_HAS(ev->common, common, hostname)) {
+		row.common = NULL;
+		row.sections &= ~EV_SECTION_BIT(common);
+	}
+	buf_clear(&o->row);
+	json_event_put(&row, &o->row);
+	hash = stats_hash(o->row.p, o->row.len) | 1;
+	for (uint32_t at = (uint32_t)(hash >> 8);; at++) {
+		uint64_t *slot = &o->seen[at & (INFO_SEEN - 1)];
+
+		if (*slot == hash)
+			return true;
+		if (*slot)
+			continue;
+		if (o->rows->n < EV_BATCH_MAX)
+			*slot = hash;
+		return false;
+	}
+}
+
+static void keep_row(struct info *o, const struct ev *ev)
+{
+	if (ev->clock) {
+		if (EV_HAS(ev->clock, clock, offset)) {
+			o->offset_ns = ev->clock->offset;
+			o->has_offset = true;
+		}
+		return;
+	}
+	if (ev->sections & NOT_KEPT || o->rows->bytes > INFO_ROWS_BYTES || is_repeated(o, ev))
+		return;
+	info_keep(o, ev);
+}
+
 void info_batch(struct info *o)
 {
 	memset(o->recent, 0, sizeof(o->recent));
@@ -103,8 +157,7 @@ void info_event(struct info *o, const struct ev *ev)
 	if (time > o->last_ns)
 		o->last_ns = time;
 	if (filter_is_record(ev)) {
-		if (!ev->loss)
-			info_keep(o, ev);
+		keep_row(o, ev);
 		return;
 	}
 	o->events++;

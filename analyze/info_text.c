@@ -54,6 +54,10 @@ static struct single find_single(const struct info *o)
 		one.namespaces += ev.nsinfo != NULL;
 		one.inputs += ev.input != NULL;
 	}
+	if (o->has_offset) {
+		one.offset_ns = o->offset_ns;
+		one.has_offset = true;
+	}
 	return one;
 }
 

@@ -209,7 +209,7 @@ static void keep_slow(struct report *r, const struct ev *ev, uint64_t ns)
 	bool same = r->slow_slot && r->slow_key[0] == begun &&
 		    r->slow_key[1] == ev->skb_tracking->orig_head;
 
-	if (age < REPORT_SLOW_NS || age <= r->slow_ns)
+	if (!begun || age < REPORT_SLOW_NS || age <= r->slow_ns)
 		return;
 	r->slow_ns = age;
 	if (same)
@@ -258,6 +258,13 @@ void report_event(struct report *r, const struct ev *ev)
 void report_end(struct report *r, const struct source_status *status)
 {
 	stats_end(&r->stats);
+	/* nothing but losses: their time is all that is known */
+	for (uint32_t i = 0; !r->stats.events && i < r->n_gaps; i++) {
+		if (!i || r->gaps[i].from_ns < r->stats.first_ns)
+			r->stats.first_ns = r->gaps[i].from_ns;
+		if (r->gaps[i].to_ns > r->stats.last_ns)
+			r->stats.last_ns = r->gaps[i].to_ns;
+	}
 	r->stats.damaged = status->damaged;
 	r->stats.unfinished = status->unfinished;
 	info_end(&r->info, status);

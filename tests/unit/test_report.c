@@ -573,6 +573,51 @@ static void test_losses_and_damage(void **unused)
 	assert_null(strstr(text, "Nothing was lost"));
 }
 
+/* Rows that are repeated, for days: what is said once, at the end, is not lost among them. */
+static void test_long_recording(void **unused)
+{
+	struct ev_host *host;
+	struct ev_snapset *set;
+	struct ev_clock *clock;
+	struct ev_finish *end;
+	const char *text;
+
+	for (uint32_t i = 0; i < 30000; i++) {
+		at(1000000 + i);
+		host = EV_ADD(batch, host);
+		EV_SET(host, host, hostname, ev_text(batch, "the host"));
+		at(1000000 + i);
+		set = EV_ADD(batch, snapset);
+		EV_SET(set, snapset, set, i);
+		at(1000000 + i);
+		clock = EV_ADD(batch, clock);
+		EV_SET(clock, clock, offset, INT64_C(1700000000000000000) + i);
+		probe_event(1000000 + i, i + 1, "net:netif_rx");
+		if (batch->n > 8000)
+			take();
+	}
+	at(2000000);
+	end = EV_ADD(batch, finish);
+	EV_SET(end, finish, thinned, 77);
+	EV_SET(end, finish, kept, 250000);
+	text = document(&whole, "long");
+	assert_has(text, "77 events; when it was fewest, 25.00 % of the flows were kept.");
+	assert_has(text, "[\"host\",\"the host\"]");
+	assert_has(text, "[\"first\",\"2023-11-14 22:13:20.001029 UTC\"]");
+}
+
+static void test_losses_only(void **unused)
+{
+	const char *text;
+
+	loss(5000000, 7000000, 3);
+	loss(6000000, 9000000, 4);
+	text = document(&whole, "losses");
+	assert_has(text, "\"span_ns\":4000000,");
+	assert_has(text, "\"gaps\":[{\"from\":0,\"to\":2000000,\"lost\":3,");
+	assert_has(text, "{\"from\":1000000,\"to\":4000000,\"lost\":4,");
+}
+
 static void test_sockets_only(void **unused)
 {
 	const char *text;
@@ -786,6 +831,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_empty, begin, finish),
 		cmocka_unit_test_setup_teardown(test_hostile_names, begin, finish),
 		cmocka_unit_test_setup_teardown(test_losses_and_damage, begin, finish),
+		cmocka_unit_test_setup_teardown(test_long_recording, begin, finish),
+		cmocka_unit_test_setup_teardown(test_losses_only, begin, finish),
 		cmocka_unit_test_setup_teardown(test_sockets_only, begin, finish),
 		cmocka_unit_test_setup_teardown(test_whole_journeys, begin, finish),
 		cmocka_unit_test_setup_teardown(test_limits, begin, finish),
