@@ -11,7 +11,7 @@ const PATHS_LABEL = 34; /* between nodes: a line of text above each, and air */
 const PATHS_LABELLED = 14;
 const PATHS_COLUMN_MOST = 210; /* so wide a column gets for the names above its nodes */
 const PATHS_END_MOST = 280;
-const PATHS_LETTER = 7; /* about how wide a letter of a bold name is */
+const PATHS_LETTER = 6.6; /* about how wide a letter of a bold name is */
 /* How a journey ended, as nodes show it beside their colour. */
 const PATHS_ENDS = {
 	dropped: "✕ dropped",
@@ -80,14 +80,14 @@ function pathsPlace(paths, width) {
 function pathsEndWidth(paths) {
 	const ends = paths.nodes.filter((node) => PATHS_ENDS[node.kind]);
 	const longest = Math.max(0, ...ends.map((node) => pathsNodeText(node).length));
-	return Math.min(PATHS_END_MOST, (longest + 6) * PATHS_LETTER) + 10;
+	return Math.min(PATHS_END_MOST, (longest + 8) * PATHS_LETTER) + 18;
 }
 
 /* From column to column at least. */
 function pathsColumnWidth(paths) {
 	const inner = paths.nodes.filter((node) => !PATHS_ENDS[node.kind]);
 	const longest = Math.max(0, ...inner.map((node) => pathsNodeText(node).length));
-	return Math.min(PATHS_COLUMN_MOST, (longest + 5) * PATHS_LETTER);
+	return Math.min(PATHS_COLUMN_MOST, (longest + 7) * PATHS_LETTER);
 }
 
 /* How many nodes stand above each other, by their distance from the start. */
