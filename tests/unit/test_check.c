@@ -103,6 +103,8 @@ static const struct row rows[] = {
 	{OF_EVENTS, "events: drop\n    min: 16", "10 events", 'N'},
 	{OF_EVENTS, "events: drop\n    equals: 9", "10 events", 'N'},
 	{OF_EVENTS, "events: drop\n    equals: 10", "10 (between", 'u'},
+	{OF_EVENTS, "events: drop\n    equals: 12", "10 (between", 'u'},
+	{OF_EVENTS, "events: drop\n    equals: 15", "10 (between", 'u'},
 	{OF_EVENTS, "events: drop\n    equals: 16", "10 events", 'N'},
 	/* 10 of 210 are 4.76 %; with 5 more that match 6.98 %, with 5 that do not 4.65 % */
 	{NOTHING, "events: drop\n    of: track.time > 0s\n    max: 4.77%", "4.762% (10 of 210",
