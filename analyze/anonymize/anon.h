@@ -61,6 +61,8 @@ void anon_path_text(struct anon *a, const char *p, size_t len, struct buf *out);
 void anon_words_text(struct anon *a, const char *p, size_t len, struct buf *out);
 /* Whether a word is of that vocabulary: then it names nobody, even where somebody is called so. */
 bool anon_word_known(const char *p, size_t len);
+/* Whether it has the form of an option, -o or --out: those of recorders stay, of other commands they are names. */
+bool anon_word_option(const char *p, size_t len);
 /* "symbol+0x1a/0x40 [module]": those of modules that are not Linux' own are names. */
 void anon_symbol_text(struct anon *a, const char *p, size_t len, struct buf *out);
 

@@ -528,6 +528,11 @@ static size_t option_bytes(const char *p, size_t len)
 	return n < len ? 0 : n;
 }
 
+bool anon_word_option(const char *p, size_t len)
+{
+	return len && option_bytes(p, len) == len;
+}
+
 static bool is_punctuation(const char *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

@@ -11,7 +11,7 @@
 #include "analyze/anonymize/anon_event.h"
 
 /* Names shorter than this are looked for as whole words of text only: as bytes they are anywhere. */
-enum { NAME_BYTES_MIN = 5 };
+enum { NAME_BYTES_MIN = 5, MAC_DIGITS = 12 };
 
 struct residue {
 	const struct anon *a;
@@ -186,15 +186,19 @@ static bool is_word(uint8_t c)
 	return isalnum(c) || c == '_';
 }
 
-static void search_names(struct residue *r, const uint8_t *p, size_t len, bool text,
-			 const char *where)
+/* f: the field of text; NULL: bytes. */
+static void search_names(struct residue *r, const uint8_t *p, size_t len,
+			 const struct schema_field *f, const char *where)
 {
+	bool text = f, words = f && anon_event_rule(f) == ANON_RULE_WORDS;
+
 	for (uint32_t i = 0; i < r->n_names; i++) {
 		const struct anon_seen_value *v = &r->a->seen.v[r->names[i]];
 		const uint8_t *hit = len ? memmem(p, len, v->original, v->length) : NULL;
 
 		if ((!text && v->length < NAME_BYTES_MIN) ||
-		    anon_word_known((const char *)v->original, v->length))
+		    anon_word_known((const char *)v->original, v->length) ||
+		    (words && anon_word_option((const char *)v->original, v->length)))
 			continue;
 		for (; hit;
 		     hit = memmem(hit + 1, len - (size_t)(hit + 1 - p), v->original, v->length)) {
@@ -219,27 +223,80 @@ static void look_up(struct residue *r, enum anon_kind kind, const void *p, size_
 		tell(r, v, where, offset);
 }
 
-/* A run of digits, letters, dots and colons: an address, or a number that is one. */
+/* The bytes of "1.2.3.4" that p begins with, whatever is behind; 0: it does not. */
+static size_t dotted_bytes(const uint8_t *p, size_t len)
+{
+	size_t dots = 0, n = 0;
+
+	while (n < len && (isdigit(p[n]) || (p[n] == '.' && dots < 3)))
+		dots += p[n++] == '.';
+	return dots == 3 && n < INET_ADDRSTRLEN ? n : 0;
+}
+
+/* aa:bb:cc:dd:ee:ff, aa-bb-cc-dd-ee-ff, aabb.ccdd.eeff or aabbccddeeff, and no digit behind. */
+static bool parse_mac(const uint8_t *p, size_t len, uint8_t mac[6])
+{
+	size_t digits = 0, at = 0;
+
+	memset(mac, 0, 6);
+	for (; at < len && digits < MAC_DIGITS; at++) {
+		if (isxdigit(p[at])) {
+			uint8_t v = isdigit(p[at]) ? p[at] - '0' : (p[at] | 0x20) - 'a' + 10;
+
+			mac[digits / 2] = (uint8_t)(mac[digits / 2] << 4 | v);
+			digits++;
+		} else if (!digits || digits % 2 || !strchr(":-.", p[at]) || !p[at] ||
+			   !isxdigit(p[at - 1])) {
+			return false;
+		}
+	}
+	return digits == MAC_DIGITS && (at == len || !isxdigit(p[at]));
+}
+
+/* A run of digits, letters, dots and colons: an address, maybe with a port or a full stop behind. */
 static void search_token(struct residue *r, const uint8_t *p, size_t len, const char *where,
 			 size_t offset)
 {
-	char text[INET6_ADDRSTRLEN + 1], *end;
+	char text[INET6_ADDRSTRLEN + 1];
 	uint8_t bytes[16];
+
+	for (size_t at = 0, n; at < len; at++) {
+		n = at == 0 || p[at - 1] == ':' ? dotted_bytes(p + at, len - at) : 0;
+		memcpy(text, p + at, n);
+		text[n] = 0;
+		if (n && inet_pton(AF_INET, text, bytes) == 1)
+			look_up(r, ANON_IPV4, bytes, 4, where, offset + at);
+	}
+	if (!memchr(p, ':', len))
+		return;
+	while (len) { /* as it is, and without what is behind its last dot or colon */
+		size_t n = len;
+
+		if (n < sizeof(text)) {
+			memcpy(text, p, n);
+			text[n] = 0;
+			if (inet_pton(AF_INET6, text, bytes) == 1) {
+				look_up(r, ANON_IPV6, bytes, 16, where, offset);
+				return;
+			}
+		}
+		while (n && p[n - 1] != '.' && p[n - 1] != ':')
+			n--;
+		len = n ? n - 1 : 0;
+	}
+}
+
+/* A number that is one of those, or an address. */
+static void search_number(struct residue *r, const uint8_t *p, size_t len, const char *where,
+			  size_t offset)
+{
+	char text[INET6_ADDRSTRLEN + 1], *end;
 	uint64_t v;
 
 	if (len < 2 || len >= sizeof(text))
 		return;
 	memcpy(text, p, len);
 	text[len] = 0;
-	if (inet_pton(AF_INET, text, bytes) == 1)
-		look_up(r, ANON_IPV4, bytes, 4, where, offset);
-	if (inet_pton(AF_INET6, text, bytes) == 1)
-		look_up(r, ANON_IPV6, bytes, 16, where, offset);
-	if (len == 17 && text[2] == ':') {
-		for (int i = 0; i < 6; i++)
-			bytes[i] = (uint8_t)strtoul(text + 3 * i, NULL, 16);
-		look_up(r, ANON_MAC, bytes, 6, where, offset);
-	}
 	for (int base = 10; base <= 16; base += 6) {
 		v = strtoull(text, &end, base);
 		if (*end)
@@ -256,19 +313,27 @@ static void search_token(struct residue *r, const uint8_t *p, size_t len, const 
 	}
 }
 
-static void search_text(struct residue *r, const uint8_t *p, size_t len, const char *where)
+/* numbers: those, too; among bytes that are no text any digit would be one. */
+static void search_text(struct residue *r, const uint8_t *p, size_t len, bool numbers,
+			const char *where)
 {
+	uint8_t mac[6];
+
 	for (size_t at = 0; at < len; at++) {
 		size_t n = 0;
 
 		/* 0x is no part of a number's digits */
 		if (p[at] == '0' && at + 1 < len && (p[at + 1] | 0x20) == 'x')
 			at += 2;
+		if (at < len && isxdigit(p[at]) && parse_mac(p + at, len - at, mac))
+			look_up(r, ANON_MAC, mac, sizeof(mac), where, at);
 		while (at + n < len &&
 		       (isxdigit(p[at + n]) || p[at + n] == '.' || p[at + n] == ':'))
 			n++;
 		if (n)
 			search_token(r, p + at, n, where, at);
+		if (n && numbers)
+			search_number(r, p + at, n, where, at);
 		at += n;
 	}
 }
@@ -296,9 +361,9 @@ static void search_string(struct residue *r, const struct schema_field *f, struc
 		search_bytes(r, p, s.len, NULL, f->name);
 		return;
 	}
-	search_text(r, p, s.len, f->name);
+	search_text(r, p, s.len, true, f->name);
 	if (has_names(f))
-		search_names(r, p, s.len, true, f->name);
+		search_names(r, p, s.len, f, f->name);
 }
 
 static void search_field(struct residue *r, const struct ev *ev, const struct schema_field *f,
@@ -323,7 +388,8 @@ static void search_field(struct residue *r, const struct ev *ev, const struct sc
 			marks = r->room->marks;
 		}
 		search_bytes(r, b->p, b->len, marks, f->name);
-		search_names(r, b->p, b->len, false, f->name);
+		search_text(r, b->p, b->len, false, f->name);
+		search_names(r, b->p, b->len, NULL, f->name);
 	} else {
 		v = schema_get(f, row);
 		look_up(r, ANON_NUMBER, &v, 8, f->name, 0);

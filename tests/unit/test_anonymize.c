@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * anonymize: every field has a rule; the mapping is Crypto-PAn, keeps prefixes and classes; checksums stay as right
- * or as wrong as they were; hostile packets; the search at the end finds what is left.
+ * or as wrong as they were; hostile packets.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,6 @@
 #include <arpa/inet.h>
 
 #include "analyze/anonymize/anon_event.h"
-#include "analyze/anonymize/residue.h"
 #include "tests/unit/recording.h"
 
 static struct anon a;
@@ -416,32 +415,7 @@ static void hostile(void **state)
 	}
 }
 
-/* ---- the search ---- */
-
-static void left(void **state)
-{
-	struct ev_batch *b = ev_batch_new();
-	struct row_packet packet = {"net:p", "alice", "wan7", NULL, 1, 2, 0, 1111, 80, 2};
-	struct residue *r;
-	uint8_t address[4] = {10, 0, 0, 1};
-	struct buf text = {0};
-
-	anon_ipv4(&a, address);
-	anon_name_text(&a, ANON_NAME_DEVICE, "wan7", 4, &text);
-	anon_name_text(&a, ANON_NAME_TASK, "alice", 5, &text);
-	row_packet(b, 1, &packet);
-	r = residue_new(&a);
-	assert_non_null(r);
-	assert_int_equal(residue_search(r, b), 0);
-	assert_int_equal(residue_found(r), 3);
-	assert_non_null(
-		memmem(residue_lines(r)->p, residue_lines(r)->len, "10.0.0.1 in packet.data", 23));
-	assert_non_null(
-		memmem(residue_lines(r)->p, residue_lines(r)->len, "alice in task.comm", 18));
-	residue_free(r);
-	ev_batch_free(b);
-	buf_free(&text);
-}
+/* ---- the command ---- */
 
 /* As a command: what is in the file, the same key twice, another key. */
 static void command(void **state)
@@ -534,7 +508,6 @@ int main(void)
 		cmocka_unit_test_setup(ports, make_key),
 		cmocka_unit_test_setup(checksums, make_key),
 		cmocka_unit_test_setup(hostile, make_key),
-		cmocka_unit_test_setup(left, make_key),
 		cmocka_unit_test_setup(command, make_key),
 		cmocka_unit_test_setup(bundle, make_key),
 	};
