@@ -149,6 +149,18 @@ static void learn_retransmits(struct learner *l, const struct check_rule *r)
 			   r->name, ceil((double)r->count * l->margin));
 }
 
+/* Those of SYNs: they have no scale (RFC 7323), and say what the socket's buffer is before traffic makes it grow. */
+static void learn_windows(struct learner *l, const struct check_rule *r)
+{
+	double least = floor((double)r->hist.min / l->margin);
+
+	if (!r->hist.n || least < 1)
+		return;
+	buf_printf(l->out,
+		   "  - name: %s\n    values: tcp.win\n    where: %s\n    min: %.0f\n", r->name,
+		   "tcp.flags & SYN == SYN", least);
+}
+
 static void see(void *ctx, const struct ev *ev, bool is_record)
 {
 	struct stats *s = ctx;
@@ -160,7 +172,7 @@ static void see(void *ctx, const struct ev *ev, bool is_record)
 
 /* The rules of rules/learn.yaml, in their order. */
 static void (*const learners[])(struct learner *l, const struct check_rule *r) = {
-	learn_handshake, learn_rtt, learn_retransmits, learn_drops};
+	learn_handshake, learn_rtt, learn_retransmits, learn_drops, learn_windows};
 
 static void put_rules(struct learner *l)
 {

@@ -32,6 +32,7 @@ names() { # FAULT RULE: the fault breaks the rule
 }
 names syn "SYN is answered by SYN-ACK"
 names data "retransmits"
+names window "windows that SYNs offer"
 names slow "from net:net_dev_queue to net:net_dev_start_xmit"
 
 # ---- the pages ----
