@@ -4,7 +4,8 @@
 text, JSON of every shape with its base64 decoded, packet files, the decompressed blocks and the bytes between them;
 as text, as decimal and hexadecimal numbers, as bytes in both orders. And compares packets by tshark.
 
-usage: anonymize_check.py SKBOX FOLDER RECORDING...
+usage: anonymize_check.py SKBOX FOLDER PROTOCOLS RECORDING...
+PROTOCOLS is testdata/anonymize/protocols.skbx, of which the addresses and names are known.
 """
 import base64
 import json
@@ -16,7 +17,7 @@ import sys
 sys.path.insert(0, os.path.dirname(__file__))
 import anonymize_packets  # noqa: E402
 
-skbox, folder, *recordings = sys.argv[1:]
+skbox, folder, protocols, *recordings = sys.argv[1:]
 SHAPES = ["skbox", "retis", "retis-1.6", "retis-classic", "flowd", "firefly"]
 
 
@@ -62,6 +63,8 @@ def everything(path):
         yield f"json {shape}, base64", b"\n".join(b"\n".join(decoded(line)) for line in out.splitlines()), False
     yield "info", run("info", "-v", path), True
     yield "stats", run("stats", path), True
+    yield "sockets", run("sockets", "--all", path), True
+    yield "sort", run("sort", path), True
     pcap = os.path.join(folder, "search.pcapng")
     run("pcap", "-o", pcap, path)
     with open(pcap, "rb") as f:
@@ -281,7 +284,64 @@ def check_recording(path):
     verdict(f"{name}: tshark finds the same", compare(range(1, len(before) + 1), before, after, FIELDS + SUMS))
 
 
+# ---- a recording of each protocol, of which everything is known ----
+
+# As tests/vm/guest_protocols gave them, written down a second time: the search is to know nothing of the product.
+NETWORK6 = "2a0d:3344:7711:9a21:5e6f:1b2c:8d3e:"
+KNOWN = {
+    "ipv4": ["151.77.23.41", "151.77.23.87", "143.91.37.41", "143.91.37.87", "139.61.201.41", "139.61.201.87", "145.83.119.41",
+             "145.83.119.87", "147.53.29.61", "147.53.29.62", "147.53.29.63"],
+    "ipv6": [NETWORK6 + "c1d5", NETWORK6 + "a7f3", NETWORK6 + "b6e9"],
+    "mac": ["52:a4:91:c3:5e:17", "52:7d:38:e6:b9:2f"]}
+KNOWN_NAMES = ["acme-branch", "acme-centre", "acme-wan7", "acme-lan3", "acme-wan7.7", "acme-lan3.7", "acme-vx41", "acme-vx87", "acme-gnv41",
+               "acme-gnv87", "acme-lab-17", "acme_guard", "acme_input", "acme_nat", "acme_pre"]
+PROTOCOLS = """ip:udp:vxlan:eth:ethertype:ip:tcp udp:vxlan:eth:ethertype:arp udp:geneve:eth:ethertype:ip:icmp udp:geneve:eth:ethertype:ipv6:icmpv6
+ip:sctp ipv6:sctp ethertype:arp ethertype:ip:tcp ethertype:ipv6:tcp ip:udp ip:icmp:ip:udp ip:icmp:ip:icmp ipv6:icmpv6:ipv6:udp
+ipv6:ipv6.hopopts:ipv6.dstopts:udp ipv6:ipv6.dstopts:udp ipv6:ipv6.routing:udp ipv6:ipv6.fraghdr""".split()
+SEEN = {"options of IPv4": ("ip.hdr_len", lambda v: v > "20"), "neighbours asked for": ("icmpv6.type", lambda v: "135" in v.split(",")),
+        "neighbours that answer": ("icmpv6.type", lambda v: "136" in v.split(",")), "INIT of SCTP": ("sctp.chunk_type", lambda v: v == "1"),
+        "INIT ACK of SCTP": ("sctp.chunk_type", lambda v: v == "2"), "right sums of TCP": ("tcp.checksum.status", lambda v: v == "1"),
+        "right sums of SCTP": ("sctp.checksum.status", lambda v: v == "1")}
+
+
+def check_protocols(path):
+    fields = ["frame.protocols"] + FIELDS + SUMS
+    before = shark(path, fields)
+    lack = [p for p in PROTOCOLS if not any(p in row[0] for row in before)]
+    lack += [what for what, (field, test) in SEEN.items() if not any(test(row[fields.index(field)]) for row in before)]
+    events = [json.loads(line) for line in run("json", path).splitlines()]
+    lack += [s for s in ("ct", "nft", "sock", "diag", "skb_vlan", "nsinfo", "iface") if not any(s.replace("skb_vlan", "skb.vlan_accel") in e for e in events)]
+    lack += ["NAT"] * all(e["ct"]["ct.orig.dst"] == e["ct"]["ct.reply.src"] for e in events if "ct" in e)
+    verdict("the recording has each protocol", lack)
+
+    known = {kind: [bytes.fromhex(a.replace(":", "")) if kind == "mac" else anonymize_packets.ipaddress.ip_address(a).packed for a in KNOWN[kind]]
+             for kind in KNOWN}
+    texts = [t for kind in KNOWN for t in KNOWN[kind]] + KNOWN_NAMES
+    found = search(path, known, KNOWN_NAMES)
+    verdict("the search finds each of its addresses and names before", [t for t in texts if not any(t in f or t.replace(":", "") in f for f in found)])
+    key = os.path.join(folder, "key")
+    for name, options in ("without payload", []), ("with it", ["--keep", "payload"]):
+        result = anonymize(path, "protocols.skbx", "--key", key, *options)
+        verdict(f"each protocol, {name}: none of them after", search(result, known, KNOWN_NAMES))
+        parts = [f"a part of a name in {where}" for where, content, _ in everything(result) if re.search(rb"(?i)acme", content.replace(b"acme-payload-word", b""))]
+        verdict(f"each protocol, {name}: no part of a name either", parts)
+    verdict("each protocol: tshark finds the same protocols, lengths, flags and sums", compare(range(1, len(before) + 1), before, shark(result, fields), fields))
+    # half of it by itself: the same addresses and names become the same
+    half, first = os.path.join(folder, "half.skbx"), os.path.join(folder, "first.skbx")
+    run("cut", "-o", half, "--count", "300", path)
+    other = anonymize(half, "half-shared.skbx", "--key", key, "--keep", "payload")
+    run("cut", "-o", first, "--count", "300", result)
+    pick = lambda p: run("print", "-e", "--no-sockets", p)  # noqa: E731
+    verdict("one key, one mapping in two files", [] if pick(other) == pick(first) != b"" else ["another one"])
+    summary = os.path.join(folder, "bundle.skbx")
+    run("bundle", "-f", "sctp or icmp6", "-o", summary, path)
+    with open(summary + ".txt", "rb") as f:
+        verdict("bundle: no name in its summary", re.findall(rb"acme[-_\w]*|151\.77\.\S*", f.read()))
+    verdict("bundle: no address and no name", search(summary, known, KNOWN_NAMES))
+
+
 check_packets()
 check_events()
+check_protocols(protocols)
 for recording in recordings:
     check_recording(recording)

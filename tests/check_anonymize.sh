@@ -9,6 +9,6 @@ export PATH=$PATH:/usr/sbin:/sbin
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export HOME=$work # no settings of the user's
-python3 -W error tests/anonymize_check.py build/skbox "$work" testdata/connection.skbx testdata/demo.skbx ||
+python3 -W error tests/anonymize_check.py build/skbox "$work" testdata/anonymize/protocols.skbx testdata/connection.skbx testdata/demo.skbx ||
 	echo "not ok anonymize: the check ended with status $?"
 exit 0
