@@ -13,6 +13,9 @@
 /* Names shorter than this are looked for as whole words of text only: as bytes they are anywhere. */
 enum { NAME_BYTES_MIN = 5, MAC_DIGITS = 12 };
 
+/* So many different bytes of an address that is longer than four are nowhere by chance. */
+enum { RARE_BYTES_MIN = 4 };
+
 struct residue {
 	const struct anon *a;
 	struct anon_seen images; /* what was put in: of which originals are searched in vain */
@@ -157,6 +160,16 @@ static bool may_be(const uint8_t *marks, size_t at, size_t n, size_t len)
 	return last && (marks[at] == ANON_MARK_BEGIN || (n == 4 && marks[at] == ANON_MARK_ADDRESS));
 }
 
+/* Whether these bytes are those of an address wherever they stand: then no dissector is believed. */
+static bool is_rare(const uint8_t *p, size_t n)
+{
+	size_t different = 0;
+
+	for (size_t i = 0; i < n; i++)
+		different += !memchr(p, p[i], i);
+	return n > 4 && different >= RARE_BYTES_MIN;
+}
+
 static void search_bytes(struct residue *r, const uint8_t *p, size_t len, const uint8_t *marks,
 			 const char *where)
 {
@@ -168,7 +181,8 @@ static void search_bytes(struct residue *r, const uint8_t *p, size_t len, const 
 			size_t n = sizes[kind];
 			const struct anon_seen_value *v;
 
-			if (len - at < n || (marks && !may_be(marks, at, n, len)))
+			if (len - at < n ||
+			    (marks && !may_be(marks, at, n, len) && !is_rare(p + at, n)))
 				continue;
 			v = anon_seen_find(&r->a->seen, kind, p + at, n);
 			if (!is_needle(r, v)) {

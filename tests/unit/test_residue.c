@@ -122,11 +122,48 @@ static void left_text(void **state)
 	buf_free(&text);
 }
 
+/* Where a header has numbers: four bytes may be there by chance, longer addresses are not. */
+static void left_in_header(void **state)
+{
+	static const uint8_t v4[4] = {151, 77, 23, 41}, mac[6] = {0x52, 0xa4, 0x91, 0xc3, 0x5e, 0x17};
+	/* its ninth byte is the length of a TCP header */
+	static const uint8_t v6[16] = {0x2a, 0x0d, 0x33, 0x44, [8] = 0x50, [14] = 0xc1, 0xd5};
+	static const struct {
+		const uint8_t *address;
+		size_t bytes;
+		unsigned int found;
+	} rows[] = {{v4, sizeof(v4), 0}, {mac, sizeof(mac), 1}, {v6, sizeof(v6), 1}};
+	uint8_t copy[16];
+
+	anon_ipv4(&a, memcpy(copy, v4, sizeof(v4)));
+	anon_ipv6(&a, memcpy(copy, v6, sizeof(v6)));
+	anon_mac(&a, memcpy(copy, mac, sizeof(mac)));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		/* Ethernet, IPv4 and TCP, of which the sequence numbers and what follows are the address */
+		uint8_t frame[54] = {[12] = 8, [14] = 0x45, [17] = 40, [23] = 6, [46] = 0x50};
+		struct ev_batch *b = ev_batch_new();
+		struct residue *r = residue_new(&a);
+		struct ev_packet *p;
+
+		memcpy(frame + 38, rows[i].address, rows[i].bytes);
+		row_at(b, 1);
+		p = EV_ADD(b, packet);
+		EV_SET(p, packet, data, ev_bytes(b, frame, sizeof(frame)));
+		EV_SET(p, packet, linktype, 1);
+		assert_non_null(r);
+		assert_int_equal(residue_search(r, b), 0);
+		assert_int_equal(residue_found(r), rows[i].found);
+		residue_free(r);
+		ev_batch_free(b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(left, make_key, free_key),
 		cmocka_unit_test_setup_teardown(left_text, make_key, free_key),
+		cmocka_unit_test_setup_teardown(left_in_header, make_key, free_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
