@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "analyze/check/check.h"
 #include "analyze/command.h"
 #include "analyze/filter/fields.h"
 #include "cli/complete.h"
@@ -40,6 +41,17 @@ static const struct complete_value values[] = {
 	{"out", NULL, "skbx html pcapng"}, {"key", NULL, ""}, {"output", NULL, ""},
 };
 
+/* The rules that come with check, of which the last of several with commas between them is completed. */
+static void put_rules(struct buf *out, const char *word)
+{
+	const char *comma = strrchr(word, ',');
+	size_t before = comma ? (size_t)(comma + 1 - word) : 0;
+
+	for (size_t i = 0; i < check_builtins_n; i++)
+		if (strncmp(check_builtins[i].name, word + before, strlen(word + before)) == 0)
+			complete_put(out, word, before, check_builtins[i].name, NULL);
+}
+
 static void put_commands(struct buf *out, const char *word)
 {
 	size_t len = strlen(word);
@@ -61,10 +73,15 @@ int complete_command_line(int argc, char **argv)
 	terminal_open(&out, false);
 	if (argc == 1 || (argc == 2 && strcmp(argv[0], "help") == 0))
 		put_commands(&out.buf, argv[argc - 1]);
-	else if (c)
-		/* what check reads are rules, too */
+	else if (c) {
+		bool rules = strcmp(c->name, "check") == 0;
+
+		/* what check reads first are rules */
+		if (rules && argc == 2 && argv[1][0] != '-')
+			put_rules(&out.buf, argv[1]);
 		complete_words(&out.buf, c->rows, c->n_rows, argc - 1, argv + 1, values,
 			       sizeof(values) / sizeof(values[0]),
-			       strcmp(c->name, "check") == 0 ? "yaml yml skbx" : inputs);
+			       rules ? "yaml yml skbx" : inputs);
+	}
 	return terminal_close(&out) < 0 ? EXIT_FAILED : EXIT_DONE;
 }

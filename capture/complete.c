@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "capture/complete.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,12 @@
 #include "capture/probe/probe_list.h"
 #include "cli/complete.h"
 #include "cli/terminal.h"
+
+static void put_if(struct buf *out, const char *name, const char *word)
+{
+	if (strncmp(name, word, strlen(word)) == 0)
+		complete_put(out, "", 0, name, NULL);
+}
 
 /* "NAME    help" of the list, in which what has no blank before it is a heading. */
 static void put_profiles(struct buf *out, const char *word)
@@ -29,10 +36,26 @@ static void put_profiles(struct buf *out, const char *word)
 			continue;
 		memcpy(name, p + blanks, len);
 		name[len] = 0;
-		if (strncmp(name, word, strlen(word)) == 0)
-			complete_put(out, "", 0, name, NULL);
+		put_if(out, name, word);
 	}
 	buf_free(&list);
+	put_if(out, "help", word);
+	if (strchr(word, '/'))
+		complete_put_files(out, "yaml yml");
+}
+
+/* Those that ip netns made, and all; a process id nobody completes. */
+static void put_namespaces(struct buf *out, const char *word)
+{
+	DIR *dir = opendir("/run/netns");
+	struct dirent *entry;
+
+	put_if(out, "all", word);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			put_if(out, entry->d_name, word);
+	if (dir)
+		closedir(dir);
 }
 
 /* Kinds first: a kernel has 60,000 functions. Those come when a few letters of one are there. */
@@ -42,27 +65,21 @@ static void put_probes(struct buf *out, const char *word)
 	enum { LETTERS = 3 };
 	const char *colon = strchr(word, ':');
 	struct skbox_error err = {0};
-	struct terminal_out flushed;
 	char pattern[256];
 
 	for (size_t i = 0; !colon && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strncmp(kinds[i], word, strlen(word)) == 0)
-			complete_put(out, "", 0, kinds[i], NULL);
+		put_if(out, kinds[i], word);
 	if (!colon || (strncmp(word, "tp:", 3) != 0 && strlen(colon + 1) < LETTERS))
 		return;
-	/* the list goes out by itself */
-	terminal_open(&flushed, false);
-	buf_put(&flushed.buf, out->p, out->len);
-	buf_clear(out);
-	if (terminal_close(&flushed) == 0 &&
-	    snprintf(pattern, sizeof(pattern), "%s*", word) < (int)sizeof(pattern))
-		probe_list_print(pattern, NULL, &err);
+	if (snprintf(pattern, sizeof(pattern), "%s*", word) < (int)sizeof(pattern))
+		probe_list_put(out, pattern, NULL, &err);
 }
 
 static const struct complete_value values[] = {
 	{"probe", put_probes, NULL},     {"list-probes", put_probes, NULL},
-	{"profile", put_profiles, NULL}, {"out", NULL, "skbx"},
-	{"profile-dir", NULL, ""},       {"btf", NULL, ""},
+	{"profile", put_profiles, NULL}, {"netns", put_namespaces, NULL},
+	{"out", NULL, "skbx"},		 {"profile-dir", NULL, ""},
+	{"btf", NULL, ""},
 };
 
 int complete_command_line(int argc, char **argv)

@@ -48,7 +48,7 @@ static void put_names(struct buf *out, const struct option_row *rows, size_t n, 
 		complete_put(out, "", 0, "--help", "help of this command");
 }
 
-static void put_files(struct buf *out, const char *suffixes)
+void complete_put_files(struct buf *out, const char *suffixes)
 {
 	buf_printf(out, ":files%s%s\n", *suffixes ? " " : "", suffixes);
 }
@@ -67,7 +67,7 @@ static void put_argument(struct buf *out, const struct option_row *row,
 		if (strcmp(values[i].option, row->name) != 0)
 			continue;
 		if (!values[i].put) {
-			put_files(out, values[i].suffixes);
+			complete_put_files(out, values[i].suffixes);
 			continue;
 		}
 		values[i].put(&plain, word);
@@ -75,7 +75,8 @@ static void put_argument(struct buf *out, const struct option_row *row,
 			const uint8_t *end = memchr(plain.p + at, '\n', plain.len - at);
 			size_t len = end ? (size_t)(end - plain.p) + 1 - at : plain.len - at;
 
-			buf_put(out, before, before_len);
+			if (plain.p[at] != ':')
+				buf_put(out, before, before_len);
 			buf_put(out, plain.p + at, len);
 			at += len;
 		}
@@ -122,5 +123,5 @@ void complete_words(struct buf *out, const struct option_row *rows, size_t n, in
 	else if (word[0] == '-' && word[1])
 		put_names(out, rows, n, word);
 	else
-		put_files(out, operands);
+		complete_put_files(out, operands);
 }

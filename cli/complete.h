@@ -16,6 +16,9 @@
 #include "cli/options.h"
 #include "formats/buf.h"
 
+/* The line for files with these suffixes ("": any). */
+void complete_put_files(struct buf *out, const char *suffixes);
+
 /* What an option's argument may be, by the option's long name. */
 struct complete_value {
 	const char *option;

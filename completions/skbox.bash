@@ -23,7 +23,7 @@ _skbox() {
 		:command) COMPREPLY=($(compgen -c -- "$cur")) ;;
 		:files*)
 			compopt -o filenames 2>/dev/null
-			mapfile -t COMPREPLY < <(
+			mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(
 				compgen -d -- "${cur:skip}"
 				line=${line#:files}
 				[ -n "$line" ] || compgen -f -- "${cur:skip}"

@@ -12,9 +12,10 @@ function __skbox_complete
 				if test (count $suffixes) = 0
 					__fish_complete_path "$current"
 				end
+				# __fish_complete_suffix puts files of other suffixes behind them
 				for suffix in $suffixes
-					__fish_complete_suffix "$current" .$suffix
-				end
+					__fish_complete_suffix "$current" .$suffix | string match -r -- "^.*(?:/|\\.$suffix)(?:\t.*)?\$"
+				end | sort -u
 			case '*'
 				echo $line
 		end

@@ -65,42 +65,21 @@ if command -v fish >/dev/null; then
 else
 	echo "skip fish completes: there is no fish here"
 fi
-if command -v zsh >/dev/null; then
-	# a shell in a terminal of its own: the line, a tab, and what stands there then
-	python3 - "$root" <<-'END' | verdict "zsh completes commands, options, fields, files and profiles"
-		import os, pty, re, select, sys, time
-		root = sys.argv[1]
-		def type_and_see(line, want):
-		    pid, fd = pty.fork()
-		    if pid == 0:
-		        os.environ.update(TERM="dumb", PATH=root + "/build:" + os.environ["PATH"], PS1="", LINES="50", COLUMNS="200")
-		        os.execvp("zsh", ["zsh", "-f", "-i"])
-		    seen = b""
-		    def until(text, seconds):
-		        nonlocal seen
-		        end = time.monotonic() + seconds
-		        while text not in seen and time.monotonic() < end:
-		            if select.select([fd], [], [], 0.1)[0]:
-		                try:
-		                    seen += os.read(fd, 65536)
-		                except OSError:
-		                    return
-		    os.write(fd, b"PS1=; fpath=(%s/completions $fpath); autoload -Uz compinit; compinit -u -D; echo rea''dy\n" % root.encode())
-		    until(b"ready", 10)
-		    seen = b""
-		    os.write(fd, line.encode() + b"\t")
-		    until(want.encode(), 5)
-		    os.close(fd)
-		    os.waitpid(pid, 0)
-		    if want.encode() not in seen:
-		        print(line, "->", seen[-200:])
-		type_and_see("skbox sock", "skbox sockets ")
-		type_and_see("skbox print --form", "skbox print --format ")
-		type_and_see("skbox print -w drop.rea", "drop.reason ")
-		type_and_see("skbox print testdata/demo.s", "demo.skbx ")
-		type_and_see("skbox-capture --profile tcp-h", "tcp-health ")
-	END
-else
-	echo "skip zsh completes: there is no zsh here"
-fi
+
+# shells in terminals of their own: a line, a tab, and what stands there then
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp testdata/demo.skbx "$work/t.skbx"
+touch "$work"/{t.txt,cap.pcapng,cap.conf,rules.yaml,rules.md,profile.yaml,profile.txt}
+for shell in bash zsh fish; do
+	! command -v $shell >/dev/null || tests/completion_shells.py $shell "$work" >"$work/$shell" 2>&1 &
+done
+wait
+for shell in bash zsh fish; do
+	if command -v $shell >/dev/null; then
+		verdict "$shell at a keyboard: commands, options, choices, fields, rules, probes, profiles, namespaces, files by suffix" <"$work/$shell"
+	else
+		echo "skip $shell at a keyboard: there is no $shell here"
+	fi
+done
 exit 0

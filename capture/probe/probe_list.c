@@ -33,16 +33,13 @@ static int forget_unknown(struct probes *p)
 	return 0;
 }
 
-static int print(struct probes *p)
+static void put(const struct probes *p, struct buf *out)
 {
 	char word[PROBE_SYMBOL_MAX + 16];
-	struct terminal_out out;
 
-	terminal_open(&out, false);
 	for (size_t i = 0; i < p->n; i++)
 		if (*p->v[i].symbol)
-			buf_printf(&out.buf, "%s\n", probe_word(&p->v[i], word));
-	return terminal_close(&out) ? -EIO : 0;
+			buf_printf(out, "%s\n", probe_word(&p->v[i], word));
 }
 
 /* Fails where this kernel has no probes of the kind that the word has. */
@@ -56,7 +53,7 @@ static int check_kind(struct probes *p, const char *word, struct skbox_error *er
 	return error_set(err, -ENOENT, 0, "%.80s: %s", word, reason);
 }
 
-int probe_list_print(const char *word, const char *btf, struct skbox_error *err)
+int probe_list_put(struct buf *out, const char *word, const char *btf, struct skbox_error *err)
 {
 	struct tracepoints kernel;
 	struct probes p = {0};
@@ -72,9 +69,21 @@ int probe_list_print(const char *word, const char *btf, struct skbox_error *err)
 	if (!rc)
 		rc = forget_unknown(&p);
 	if (!rc)
-		rc = print(&p);
+		put(&p, out);
 	probes_fini(&p);
 	tracepoints_fini(&kernel);
+	return rc;
+}
+
+int probe_list_print(const char *word, const char *btf, struct skbox_error *err)
+{
+	struct terminal_out out;
+	int rc;
+
+	terminal_open(&out, false);
+	rc = probe_list_put(&out.buf, word, btf, err);
+	if (terminal_close(&out) && !rc)
+		rc = -EIO;
 	if (rc != -ENOENT)
 		return rc;
 	terminal_error("%s", err->text);
