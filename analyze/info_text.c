@@ -147,8 +147,7 @@ static void put_host_settings(struct buf *out, const struct ev_host *h)
 	if (EV_HAS(h, host, snaplen)) {
 		put_label(out, "recording");
 		buf_printf(out, "snaplen %u bytes", h->snaplen);
-		if (EV_HAS(h, host, buffer))
-			{
+		if (EV_HAS(h, host, buffer)) {
 			buf_str(out, ", buffers ");
 			terminal_put_size(out, h->buffer);
 		}

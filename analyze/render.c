@@ -38,11 +38,11 @@ static bool is_retransmit(const struct ev *ev)
 
 static const char *colour_of(const struct ev *ev)
 {
-	return ev->loss		   ? colour_gap
-	       : ev->skb_drop	   ? colour_drop
+	return ev->loss            ? colour_gap
+	       : ev->skb_drop      ? colour_drop
 	       : is_retransmit(ev) ? colour_retransmit
-	       : ev->diag	   ? colour_socket
-	       : ev->startup	   ? colour_begin
+	       : ev->diag          ? colour_socket
+	       : ev->startup       ? colour_begin
 				   : NULL;
 }
 

@@ -76,9 +76,12 @@ static void put_probes(struct buf *out, const char *word)
 }
 
 static const struct complete_value values[] = {
-	{"probe", put_probes, NULL},     {"list-probes", put_probes, NULL},
-	{"profile", put_profiles, NULL}, {"netns", put_namespaces, NULL},
-	{"out", NULL, "skbx"},		 {"profile-dir", NULL, ""},
+	{"probe", put_probes, NULL},
+	{"list-probes", put_probes, NULL},
+	{"profile", put_profiles, NULL},
+	{"netns", put_namespaces, NULL},
+	{"out", NULL, "skbx"},
+	{"profile-dir", NULL, ""},
 	{"btf", NULL, ""},
 };
 

@@ -105,7 +105,8 @@ void terminal_put_size(struct buf *out, uint64_t bytes)
 	}
 	for (; v >= 1024 && unit < 2; unit++)
 		v /= 1024;
-	buf_printf(out, bytes % (UINT64_C(1) << (20 + 10 * unit)) ? "%.1f %s" : "%.0f %s", v, units[unit]);
+	buf_printf(out, bytes % (UINT64_C(1) << (20 + 10 * unit)) ? "%.1f %s" : "%.0f %s", v,
+		   units[unit]);
 }
 
 /* ---- output ---- */
@@ -119,8 +120,8 @@ static bool is_on_path(const char *name)
 	while (at && *at) {
 		size_t n = strcspn(at, ":");
 
-		if (n && snprintf(path, sizeof(path), "%.*s/%s", (int)n, at, name) <
-				 (int)sizeof(path) &&
+		if (n &&
+		    snprintf(path, sizeof(path), "%.*s/%s", (int)n, at, name) < (int)sizeof(path) &&
 		    access(path, X_OK) == 0)
 			return true;
 		at += n + (at[n] == ':');

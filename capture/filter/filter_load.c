@@ -46,8 +46,9 @@ static int compile(const char *text, int dlt, struct bpf_program *prog, struct s
 		return error_set(err, -ENOMEM, 0, "out of memory");
 	if (pcap_compile(dead, prog, text, 1, PCAP_NETMASK_UNKNOWN))
 		rc = error_set(err, -EINVAL, 0, "-f: %s%s", pcap_geterr(dead),
-			       strstr(pcap_geterr(dead), "syntax error") ?
-				       "; pcap-filter(7) is the manual" : "");
+			       strstr(pcap_geterr(dead), "syntax error")
+				       ? "; pcap-filter(7) is the manual"
+				       : "");
 	pcap_close(dead);
 	return rc;
 }

@@ -216,8 +216,9 @@ int netns_find(const char *name, struct netns *ns, struct skbox_error *err)
 		return fill_identity(ns, err);
 	if (!is_number(name))
 		return error_set(err, -ENOENT, 0,
-				 "--netns %.60s: there is no such network namespace below "
-				 NETNS_DIR " (ip netns lists them)", name);
+				 "%.60s: no network namespace of that name below " NETNS_DIR
+				 " (ip netns lists them)",
+				 name);
 	set_process(ns, strtoul(name, NULL, 10));
 	name_process(ns);
 	return fill_identity(ns, err);

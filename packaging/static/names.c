@@ -12,7 +12,7 @@ static __attribute__((constructor)) void names_init(void)
 {
 	static const char *const rows[][2] = {
 		{"hosts", "files dns"}, {"networks", "files"}, {"protocols", "files"},
-		{"services", "files"},	{"ethers", "files"},
+		{"services", "files"},  {"ethers", "files"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

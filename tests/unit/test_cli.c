@@ -40,7 +40,8 @@ static const struct option_row rows[] = {
 	OPTION(STRING, config, text, "output", 'o', "FILE", "text"),
 	OPTION(LIST, config, list, "probe", 'p', "PROBE", "a list"),
 	OPTION(NUMBER, config, number, "count", 0, "N", "a number", .min = 1, .max = 100),
-	OPTION(SIZE, config, size, "buffer", 0, "SIZE", "a size"),
+	OPTION(SIZE, config, size, "buffer", 0, "SIZE", "a size", .min = 4097,
+	       .max = UINT64_C(64) << 30),
 	OPTION(TIME, config, time, "period", 0, "TIME", "a time", .min = 1000000),
 	OPTION(CHOICE, config, choice, "format", 0, "FORMAT", "a choice", .choices = choices),
 	OPTION(CALL, config, called, "call", 0, "WORD", "a function", .parse = call),
@@ -141,6 +142,7 @@ static void wrong_usage_is_one_line(void **state)
 		{"print --flag=1", "skbox: print: --flag takes no argument\n"},
 		{"print --count 0", "skbox: print: --count 0: not within 1 to 100\n"},
 		{"print --count 101", "skbox: print: --count 101: not within 1 to 100\n"},
+		{"print --buffer 65G", "skbox: print: --buffer 65G: not within 4097 to 64G\n"},
 		{"print --count x", "skbox: print: --count x: not a number\n"},
 		{"print --period 1ns", "skbox: print: --period 1ns: out of range\n"},
 		{"print --format x",
@@ -302,6 +304,32 @@ static void json_cannot_drive_a_terminal(void **state)
 	buf_free(&out);
 }
 
+static void sizes_are_for_people(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{0, "0 bytes"},
+		{1048575, "1048575 bytes"},
+		{1048576, "1 MiB"},
+		{64 << 20, "64 MiB"},
+		{(64 << 20) + 52429, "64.1 MiB"},
+		{UINT64_C(3) << 29, "1.5 GiB"},
+		{UINT64_C(5) << 50, "5120 TiB"},
+	};
+	struct buf out = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		buf_clear(&out);
+		terminal_put_size(&out, cases[i].bytes);
+		buf_u8(&out, 0);
+		assert_string_equal((char *)out.p, cases[i].text);
+	}
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +342,7 @@ int main(void)
 		cmocka_unit_test(help_is_aligned),
 		cmocka_unit_test(a_reader_that_leaves_is_no_error),
 		cmocka_unit_test(json_cannot_drive_a_terminal),
+		cmocka_unit_test(sizes_are_for_people),
 	};
 
 	terminal_init("skbox");
