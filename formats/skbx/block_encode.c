@@ -261,7 +261,7 @@ static void put_stream(struct block_coder *c, struct buf *out, const struct bloc
 /* Rows of a section that are in the block. */
 struct section_rows {
 	const uint8_t *first;
-	uint32_t n;
+	uint32_t n, n_events;   /* n_events: of the block */
 	const uint32_t *events; /* of each row */
 };
 
@@ -350,7 +350,8 @@ static int encode_field(struct block_coder *c, const struct ev_batch *b,
 	uint32_t n = gather(c, b, key, f, section);
 	struct column_rows r = {.n = n,
 				.of = &c->events,
-				.events = c->events_of,
+				/* a row of each event: what they are held against is kept */
+				.events = n == section->n_events ? NULL : c->events_of,
 				.base = key ? key->base[f->section][f->bit] : 0};
 	int err = 0;
 
@@ -375,6 +376,7 @@ static int encode_section(struct block_coder *c, const struct ev_walk *walk, uin
 	const struct ev_batch *b = walk->batch;
 	const struct schema_section *sec = &schema_sections[s];
 	struct section_rows rows = {.first = b->sec[s].p + walk->at[s] * (size_t)sec->size,
+				    .n_events = n,
 				    .events = c->row_events};
 	size_t before = c->columns.buf.len;
 	int err = 0;
