@@ -178,6 +178,7 @@ void block_coder_free(struct block_coder *c)
 	free(c->packet_of);
 	free(c->row_events);
 	free(c->events_of);
+	free(c->run_ends);
 	buf_free(&c->columns.buf);
 	buf_free(&c->column);
 	buf_free(&c->head.buf);
@@ -208,6 +209,7 @@ int block_coder_reserve(struct block_coder *c, uint32_t events)
 		{&c->packet_of, sizeof(*c->packet_of)},
 		{&c->row_events, sizeof(*c->row_events)},
 		{&c->events_of, sizeof(*c->events_of)},
+		{&c->run_ends, sizeof(*c->run_ends)},
 		{&c->keys, sizeof(*c->keys)},
 		{&c->key_slots, 4 * sizeof(*c->key_slots)},
 	};

@@ -34,6 +34,7 @@ struct block_coder {
 	uint32_t *packet_of;  /* 1 + number of its packet; 0: none */
 	uint32_t *row_events; /* event of each row of a section ... */
 	uint32_t *events_of;  /* ... and of a field */
+	uint32_t *run_ends;   /* decoding only: where each run of events of one shape ends */
 	struct column_events events;
 	struct column_refs refs; /* of them */
 	uint32_t room;

@@ -37,32 +37,25 @@ static const struct block_shape *shape_at(const struct block_decoding *d, uint32
 }
 
 /*
- * The end of the run of events of one shape that begins at i. Most blocks have few of them: what is done for
- * a shape is done for each run, not for each event.
+ * The sections of all events, how many rows each has, and which fields are in some and all of these. Events of one
+ * shape stand in runs, few of them in most blocks: what is done for a shape is done for a run, not for each event.
  */
-static uint32_t run_end(const struct block_decoding *d, uint32_t i)
-{
-	const uint32_t *shape_of = d->c->shape_of, shape = shape_of[i];
-
-	while (++i < d->n && shape_of[i] == shape)
-		;
-	return i;
-}
-
-/* The sections of all events, how many rows each has, and which fields are in some and all of these. */
 static int count_rows(struct block_decoding *d)
 {
+	const uint32_t *shape_of = d->c->shape_of;
+	uint32_t *run_ends = d->c->run_ends;
+
 	for (uint32_t i = 0, end; i < d->n; i = end) {
 		const uint64_t *mask;
-		const struct block_shape *shape = shape_at(d, d->c->shape_of[i], &mask);
+		const struct block_shape *shape = shape_at(d, shape_of[i], &mask);
 		uint64_t sections;
 
 		if (!shape)
 			return block_bad(d->err, "shape that does not exist");
 		sections = shape->sections & d->sections;
-		end = run_end(d, i);
-		for (uint32_t k = i; k < end; k++)
-			d->b->mask[k] = sections;
+		for (end = i; end < d->n && shape_of[end] == shape_of[i]; end++)
+			d->b->mask[end] = sections;
+		run_ends[d->n_runs++] = end;
 		for (uint64_t left = shape->sections; left; left &= left - 1, mask++) {
 			int s = __builtin_ctzll(left);
 
@@ -124,14 +117,13 @@ int block_begin_section(struct block_decoding *d, int s)
 		rows->p = p;
 		rows->cap = d->rows[s];
 	}
-	for (uint32_t i = 0, end; i < d->n; i = end) {
+	for (uint32_t run = 0, i = 0; run < d->n_runs; i = d->c->run_ends[run++]) {
 		const uint64_t *masks;
 		const struct block_shape *shape = shape_at(d, d->c->shape_of[i], &masks);
 		uint64_t bit = UINT64_C(1) << s;
 
-		end = run_end(d, i);
 		if (shape->sections & bit)
-			begin_rows(rows, size, end - i,
+			begin_rows(rows, size, d->c->run_ends[run] - i,
 				   masks[__builtin_popcountll(shape->sections & (bit - 1))] &
 					   d->known[s]);
 	}

@@ -15,7 +15,7 @@ struct block_decoding {
 	uint64_t everywhere[EV_SECTIONS]; /* fields that all rows have */
 	uint64_t known[EV_SECTIONS];      /* fields of our table */
 	uint32_t rows[EV_SECTIONS];       /* that there are, or will be */
-	uint32_t n;
+	uint32_t n, n_runs; /* n_runs: of events of one shape, see c->run_ends */
 	uint64_t *unknown;
 	struct skbox_error *err;
 };
