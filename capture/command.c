@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,13 +64,13 @@ void command_go(struct command *c)
 	c->go_fd = -1;
 }
 
-static void reap(struct command *c, int options)
+static void reap(struct command *c)
 {
 	int status;
 	pid_t pid;
 
 	do
-		pid = waitpid(c->pid, &status, options);
+		pid = waitpid(c->pid, &status, WNOHANG);
 	while (pid < 0 && errno == EINTR);
 	if (!pid)
 		return;
@@ -83,22 +85,37 @@ static void reap(struct command *c, int options)
 bool command_check(struct command *c)
 {
 	if (c->pid && !c->ended)
-		reap(c, WNOHANG);
+		reap(c);
 	return c->pid && c->ended;
 }
 
-void command_end(struct command *c)
+/* Waits for a signal; whether the user wants to wait no more. */
+static bool is_impatient(int signal_fd)
 {
+	struct pollfd fd = {.fd = signal_fd, .events = POLLIN};
+	struct signalfd_siginfo info;
+	bool wants = false;
+
+	poll(&fd, 1, -1);
+	while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
+		wants |= info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
+	return wants;
+}
+
+void command_end(struct command *c, int signal_fd)
+{
+	bool goes_on;
+
 	if (c->go_fd >= 0) {
 		close(c->go_fd);
 		c->go_fd = -1;
 	}
 	if (!c->pid || command_check(c))
 		return;
-	if (!c->asked && kill(c->pid, SIGTERM) && errno == EPERM) {
-		/* our rights went when the recording began */
+	/* our rights went when the recording began */
+	goes_on = !c->asked && kill(c->pid, SIGTERM) && errno == EPERM;
+	while (!goes_on && !command_check(c))
+		goes_on = is_impatient(signal_fd) && !command_check(c);
+	if (goes_on)
 		terminal_error("process %d, the command, goes on", (int)c->pid);
-		return;
-	}
-	reap(c, 0);
 }

@@ -30,7 +30,11 @@ void command_go(struct command *c);
 /* Whether it has ended; never waits. */
 bool command_check(struct command *c);
 
-/* Asks it to end (SIGTERM) when it still runs, and waits for it. Without a command: nothing. */
-void command_end(struct command *c);
+/*
+ * Asks it to end (SIGTERM) when it still runs, and waits for it, or for another SIGINT or SIGTERM of
+ * ours (signal_fd, a signalfd of them and SIGCHLD): then it goes on, which is said, and `ended` is false.
+ * Without a command: nothing.
+ */
+void command_end(struct command *c, int signal_fd);
 
 #endif

@@ -313,13 +313,13 @@ int main(int argc, char **argv)
 		terminal_error("%s", *err.text ? err.text : strerror(-rc));
 		explain_refusal(rc);
 	}
-	command_end(&command);
+	command_end(&command, signal_fd);
 	if (rc > 0)
 		status = rc; /* --check: no */
 	else if (rc)
 		status = c.command ? EXIT_FAILED_WITH_COMMAND : EXIT_FAILED;
 	else if (c.command)
-		status = command.status;
+		status = command.ended ? command.status : EXIT_FAILED_WITH_COMMAND;
 	config_fini(&c);
 	if (signal_fd >= 0)
 		close(signal_fd);

@@ -90,7 +90,7 @@ part_low() {
 		for ((i = 0; i < $0; i++)); do
 			[ $i != $(($0 / 2)) ] || stat -c %s "$2"
 			printf %08x%08x%08x%08x $SRANDOM $SRANDOM $SRANDOM $SRANDOM >/dev/udp/10.78.0.99/$1
-			sleep 0.2
+			sleep 0.$((100 + RANDOM % 193)) # 0.2 with what the loop takes; not in step with the recorder, as traffic is not
 		done' "$n" "$port" $dir/low.skbx)
 	end=$(stat -c %s $dir/low.skbx)
 	kill -INT $pid && wait $pid || fail "$(tail -n 1 $dir/recorder)"

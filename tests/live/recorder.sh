@@ -194,6 +194,15 @@ sleep 1
 kill -TERM $pid
 wait $pid
 equal "SIGTERM" "$? $($skbox info "$file" | sed -n 's/^end *\([a-z]*\),.*/\1/p')" "0 signal"
+# a command that does not care: the recording is over, and a signal more ends waiting for it
+$record --force -o "$file" --no-sockets --duration 300ms -- sh -c 'trap "" TERM; exec sleep 20' 2>"$work/err" &
+pid=$!
+for ((i = 0; i < 200; i++)); do grep -q ' events, ' "$work/err" && break || sleep 0.05; done
+SECONDS=0
+kill -TERM $pid
+wait $pid
+equal "a command that does not end is not waited for any longer" "$? $(grep -c 'the command, goes on' "$work/err") $((SECONDS < 10))" "125 1 1"
+kill -KILL "$(sed -n 's/.*process \([0-9]*\), the command.*/\1/p' "$work/err")" 2>/dev/null
 equal "mode of the file" "$(stat -c %a "$file")" 600
 rm -f "$file"
 SUDO_UID=1234 SUDO_GID=1235 $record -o "$file" --duration 100ms 2>/dev/null
