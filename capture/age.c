@@ -13,11 +13,17 @@
 #define QUIET_NS (400 * MS)
 #define LEAST_NS (100 * MS)
 #define WINDOW_NS (30000 * MS) /* what disturbs a machine comes again: a cron job, a flush */
+#define FIRST_LATE_NS (200 * MS) /* what a machine at load 11 showed in a minute */
 enum {
 	LARGE_ROWS = 1024,
 };
 /* the next delay may be larger than the largest one so far */
 _Static_assert(QUIET_NS + 100 * MS <= OUTPUT_LATE_NS, "some of the promise is for the machine");
+
+void age_init(struct age *a, uint64_t now)
+{
+	*a = (struct age){.late_ns = {FIRST_LATE_NS}, .window_end = now + WINDOW_NS};
+}
 
 void age_note(struct age *a, uint64_t now, uint64_t late_ns)
 {

@@ -15,6 +15,9 @@ struct age {
 	uint64_t window_end; /* CLOCK_MONOTONIC, ns */
 };
 
+/* A recording begins: as if something had been late, for nothing is known. */
+void age_init(struct age *a, uint64_t now);
+
 /* Something was done that much later than it should have been; now: CLOCK_MONOTONIC, ns. */
 void age_note(struct age *a, uint64_t now, uint64_t late_ns);
 

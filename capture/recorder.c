@@ -553,6 +553,7 @@ int recorder_run(struct recorder *r, struct skbox_error *err)
 	r->loss_since = now;
 	r->next_loss = now + LOSS_EVERY_MS * MS;
 	r->next_clock = now + CLOCK_EVERY_MS * MS;
+	age_init(&r->age, now);
 	channel_try(&r->sockets.channel, MESSAGE_START, NULL, 0);
 	loop(r);
 	r->waiting = true;
