@@ -492,13 +492,16 @@ static void loop(struct recorder *r)
 	}
 }
 
-/* Has all detached; what still happens until then is drained. */
+/*
+ * Has all detached; what still happens until then is drained. A second signal ends waiting for it:
+ * the process that holds the probes goes on alone, for it sees our end of its channel closed.
+ */
 static void detach(struct recorder *r)
 {
 	uint64_t give_up = inventory_now_ns() + DETACH_MAX_MS * MS;
 
 	channel_try(&r->holder.channel, MESSAGE_STOP, NULL, 0);
-	while (!r->stopped && !r->holder_gone && inventory_now_ns() < give_up) {
+	while (!r->stopped && !r->holder_gone && r->ends < 2 && inventory_now_ns() < give_up) {
 		uint64_t now = inventory_now_ns();
 
 		drain(r, now - HOLD_US * US);
@@ -507,7 +510,7 @@ static void detach(struct recorder *r)
 		put_old_batch(r, now);
 	}
 	if (!r->stopped && !r->holder_gone)
-		terminal_error("the process that holds the probes does not answer");
+		terminal_error("the process that holds the probes has not detached them yet");
 }
 
 /* What is still in the rings when no probe is attached any more. */
@@ -550,10 +553,10 @@ int recorder_run(struct recorder *r, struct skbox_error *err)
 	uint64_t now = inventory_now_ns();
 	int rc;
 
+	age_init(&r->age, now);
 	r->loss_since = now;
 	r->next_loss = now + LOSS_EVERY_MS * MS;
 	r->next_clock = now + CLOCK_EVERY_MS * MS;
-	age_init(&r->age, now);
 	channel_try(&r->sockets.channel, MESSAGE_START, NULL, 0);
 	loop(r);
 	r->waiting = true;

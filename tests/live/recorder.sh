@@ -194,6 +194,20 @@ sleep 1
 kill -TERM $pid
 wait $pid
 equal "SIGTERM" "$? $($skbox info "$file" | sed -n 's/^end *\([a-z]*\),.*/\1/p')" "0 signal"
+# the process that holds the probes hangs: a second signal ends waiting for it (5 s more for it to go), and later it goes, too
+$record --force -o "$file" --no-sockets 2>"$work/err" &
+pid=$!
+for ((i = 0; i < 200; i++)); do grep -q recording "$work/err" && break || sleep 0.05; done
+holder=$(pgrep -P $pid -x skbox-holder)
+kill -STOP "$holder"
+SECONDS=0
+kill -INT $pid && sleep 0.5 && kill -INT $pid
+wait $pid
+equal "a process that hangs is not waited for after a second signal" "$? $(grep -c 'not detached them yet' "$work/err") $((SECONDS < 30))" "0 1 1"
+kill -CONT "$holder"
+for ((i = 0; i < 200; i++)); do kill -0 "$holder" 2>/dev/null || break; sleep 0.05; done
+! kill -0 "$holder" 2>/dev/null
+verdict "and goes when it can" $? "it is still there"
 # a command that does not care: the recording is over, and a signal more ends waiting for it
 $record --force -o "$file" --no-sockets --duration 300ms -- sh -c 'trap "" TERM; exec sleep 20' 2>"$work/err" &
 pid=$!
