@@ -90,7 +90,7 @@ function domTable(caption, columns, rows) {
 	);
 	return domElement(
 		"div",
-		{ class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+		{ class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
 		table,
 	);
 }

@@ -136,7 +136,7 @@ function dropsMatrix(cells) {
 		{
 			class: "scroll",
 			tabindex: "0",
-			role: "region",
+			role: "group",
 			"aria-label": "Drops by reason and place",
 		},
 		table,

@@ -273,7 +273,7 @@ function pathsShow(report) {
 	const host = domElement("div", {
 		class: "chart scroll",
 		tabindex: "0",
-		role: "region",
+		role: "group",
 		"aria-label": "Graph of the paths",
 	});
 	let draw = null;
