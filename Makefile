@@ -69,7 +69,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 HELPERS := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: FORCE all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib deb test-packages static tarball test-tarball test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage
+.PHONY: FORCE all skbox skbox-capture man tests torture clean install install-skbox install-capture install-lib deb test-packages static tarball test-tarball test test-kernels demo demo-recording bench bench-instructions bless fuzz coverage mutants
 all: skbox skbox-capture man
 skbox: $(B)/skbox
 man: $(B)/man/made
@@ -198,6 +198,12 @@ bench-instructions:
 coverage:
 	$(Q)tests/deps test fuzz
 	$(Q)tests/coverage
+# changes in the code that no test notices: docs/coverage.md; make mutants N=20 SEED=7
+N ?= 200
+SEED ?= 1
+mutants:
+	$(Q)tests/deps test
+	$(Q)nice tests/mutate -n $(N) -s $(SEED)
 fuzz:
 	$(Q)tests/deps fuzz
 	$(Q)tests/fuzz/run
