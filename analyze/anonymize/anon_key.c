@@ -113,16 +113,30 @@ void anon_key_flip(struct anon_key *k, enum anon_use use, uint8_t *bits, size_t 
 			bits[i / 8] ^= (uint8_t)(0x80 >> (i % 8));
 }
 
+/* A number in what is encrypted begins with the small end whatever the machine: a key maps alike everywhere. */
+static void put_le64(uint8_t *p, uint64_t v)
+{
+	for (int i = 0; i < 8; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+static uint64_t get_le64(const uint8_t *p)
+{
+	uint64_t v = 0;
+
+	for (int i = 7; i >= 0; i--)
+		v = v << 8 | p[i];
+	return v;
+}
+
 static uint64_t round_of(struct anon_key *k, enum anon_use use, unsigned int bits, int round,
 			 uint64_t half)
 {
 	uint8_t b[BLOCK] = {1, (uint8_t)use, (uint8_t)bits, (uint8_t)round};
-	uint64_t v;
 
-	memcpy(b + 8, &half, 8);
+	put_le64(b + 8, half);
 	encrypt(k->others, b, 1);
-	memcpy(&v, b, 8);
-	return v;
+	return get_le64(b);
 }
 
 uint64_t anon_key_permute(struct anon_key *k, enum anon_use use, uint64_t v, unsigned int bits)
@@ -144,12 +158,11 @@ void anon_key_hash(struct anon_key *k, enum anon_use use, const void *p, size_t 
 {
 	/* CBC-MAC with the length in front */
 	const uint8_t *from = p;
-	uint64_t total = len;
 
 	memset(out, 0, BLOCK);
 	out[0] = 2;
 	out[1] = (uint8_t)use;
-	memcpy(out + 8, &total, 8);
+	put_le64(out + 8, len);
 	encrypt(k->others, out, 1);
 	while (len) {
 		size_t n = len < BLOCK ? len : BLOCK;
