@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The analyzer on other machines, under qemu's emulation: on s390x, whose integers begin with the large end, and on
 # arm64 it prints what it prints here, byte for byte, and writes the same files.
-# LONG=1: all golden tests on both, and all that can be converted; about four minutes.
+# LONG=1: all golden tests on both, and all that can be converted.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C.UTF-8 TZ=UTC CMOCKA_MESSAGE_OUTPUT=TAP
@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 units=(test_buf test_column test_skbx_packed test_json test_dissect test_text test_pcapng)
 
 lists() { # ARCH: the golden tests for it, as files below $work/ARCH
-	local all='bad check confine connection demo diff info retis' name
+	local all='bad check commands confine connection demo diff fields info packets retis' name
 	mkdir -p "$work/$1"
 	for name in $all; do cp "tests/golden/$name.tests" "$work/$1/"; done
 	[ "${LONG:-0}" != 1 ] || return 0
@@ -24,7 +24,7 @@ lists() { # ARCH: the golden tests for it, as files below $work/ARCH
 	# of Retis' files one in each layout, with conntrack, OVS and all else that there is
 	sed -i -n '/^#/p; /^classic-ovs-111/p; /^real-current/p' "$work/$1/retis.tests"
 	# arm64 has the same order of bytes and differs in what a plain char is
-	[ "$1" = s390x ] || rm "$work/$1/"{bad,connection,retis}.tests
+	[ "$1" = s390x ] || rm "$work/$1/"{bad,commands,connection,fields,retis}.tests
 }
 
 # The random name that each event file gets, always the same.
