@@ -70,19 +70,21 @@ bool source_split_keep(const char *word)
 	size_t len = strlen(word);
 	bool kept = true, there = true;
 	char *base, *path;
-	uint32_t id;
+	uint32_t id, first;
 
 	/* which is the first of "F.." is asked of the folder each time */
 	if (len > 2 && (word[len - 3] < '0' || word[len - 3] > '9'))
 		return false;
 	if (!source_split_parse(word, &base, &id))
 		return true;
+	first = id;
 	for (; kept && there && id < SOURCE_SPLIT_MAX; id++) {
 		kept = asprintf(&path, "%s%u", base, id) >= 0;
 		if (!kept)
 			break;
 		there = access(path, F_OK) == 0;
-		kept = !there || input_keep(path) == 0;
+		/* where the first is missing, opening it says so */
+		kept = there ? input_keep(path) == 0 : id > first;
 		free(path);
 	}
 	free(base);
