@@ -11,16 +11,7 @@
 
 #include "analyze/diff/diff.h"
 #include "analyze/diff/diff_chance.h"
-
-static uint64_t state = 88172645463325252u;
-
-static uint64_t random64(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * UINT64_C(0x2545f4914f6cdd1d);
-}
+#include "tests/unit/random64.h"
 
 /* ---- chance ---- */
 
