@@ -40,7 +40,7 @@ try() { # PAGE FOLDER FILE: runs the file in the folder
 	if [ $status = 0 ] || { [ $status = 1 ] && grep -q '^NOT OK' "$work/out"; }; then
 		echo "ok $1: $line"
 	elif grep -q 'this kernel has no kprobes' "$work/out"; then
-		echo "skip $1: $line: needs kprobe"
+		echo "skip $1, ${line//: / }: needs kprobe"
 	else
 		echo "not ok $1: $line: status $status: $(tail -n 2 "$work/out" | tr '\n' ' ')"
 	fi
