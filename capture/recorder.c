@@ -220,6 +220,7 @@ static uint64_t processor_ns(const struct recorder *r)
 void recorder_step_thin(struct recorder *r)
 {
 	struct thin_cost cost = {.cpu_ns = processor_ns(r), .window_ns = r->window_ns};
+	uint64_t now;
 
 	if (!r->thin.bound || r->stopped)
 		return;
@@ -230,18 +231,21 @@ void recorder_step_thin(struct recorder *r)
 		cost.run_ns += r->counts[i].run_ns;
 		cost.runs += p->recorded + p->lost + p->filtered + p->unattributed + p->thinned;
 	}
-	if (thin_step(&r->thin, inventory_now_ns(), &cost))
+	now = inventory_now_ns();
+	if (thin_step(&r->thin, now, &cost)) {
+		r->thin_since = now;
 		r->thin_told = false;
+	}
 }
 
 /* Into the file that is being written, once it has changed. */
-static void tell_thin(struct recorder *r, uint64_t now)
+static void tell_thin(struct recorder *r)
 {
 	if (!r->thin.bound || r->thin_told || !recorder_want_batch(r))
 		return;
-	thin_add_row(&r->thin, r->batch, now);
+	thin_add_row(&r->thin, r->batch, r->thin_since);
 	if (!r->batch_since)
-		r->batch_since = now;
+		r->batch_since = r->thin_since;
 	r->thin_told = true;
 }
 
@@ -283,6 +287,7 @@ static void rotate(struct recorder *r, uint64_t now)
 	output_rotate(r->output);
 	/* the next one says it, too */
 	r->thin_told = !r->thin.bound || r->thin.bound->kept == THIN_ALL;
+	r->thin_since = now;
 	while (r->next_rotate && r->next_rotate <= now)
 		r->next_rotate += r->config->rotate.time_ns;
 	r->rotate_at = r->next_rotate;
@@ -442,7 +447,7 @@ static void keep_time(struct recorder *r, uint64_t now)
 	}
 	if (r->rotate_at && now >= r->rotate_at)
 		rotate(r, now);
-	tell_thin(r, now);
+	tell_thin(r);
 	put_old_batch(r, now);
 	if (output_error(r->output, NULL))
 		r->reason = "error";

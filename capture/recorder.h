@@ -61,6 +61,7 @@ struct recorder {
 
 	struct thin thin; /* --max-cpu */
 	bool thin_told;   /* how many flows are recorded is in the file as it is now */
+	uint64_t thin_since; /* when that began */
 	struct probe_counters *counters; /* as of the last loss rows */
 	uint64_t *skipped;
 	uint64_t loss_since, next_loss, next_clock, end_at;

@@ -81,14 +81,14 @@ uint32_t thin_millionths(uint32_t bound)
 	return (uint32_t)((uint64_t)bound * 1000000 / THIN_ALL);
 }
 
-void thin_add_row(const struct thin *t, struct ev_batch *b, uint64_t now_ns)
+void thin_add_row(const struct thin *t, struct ev_batch *b, uint64_t since_ns)
 {
 	struct ev_common *common;
 	struct ev_thin *row;
 
 	ev_batch_begin(b);
 	common = EV_ADD(b, common);
-	EV_SET(common, common, timestamp, now_ns);
+	EV_SET(common, common, timestamp, since_ns);
 	row = EV_ADD(b, thin);
 	EV_SET(row, thin, kept, thin_millionths(t->bound->kept));
 	EV_SET(row, thin, load, (uint32_t)(t->load * 1e6));

@@ -36,8 +36,8 @@ void thin_init(struct thin *t, uint32_t percent, volatile struct thin_bound *bou
 /* Looks what it cost since the last step, each some 450 ms. True: the bound is another one now. */
 bool thin_step(struct thin *t, uint64_t now_ns, const struct thin_cost *cost);
 
-/* A row that says how much is kept from now on. */
-void thin_add_row(const struct thin *t, struct ev_batch *b, uint64_t now_ns);
+/* A row that says how much is kept since then: the time of the step that changed it, not of the row. */
+void thin_add_row(const struct thin *t, struct ev_batch *b, uint64_t since_ns);
 
 /* A bound as so many of a million flows. */
 uint32_t thin_millionths(uint32_t bound);

@@ -26,43 +26,49 @@ ip netns add $tx && ip netns add $rx || exit 1
 ip link add va netns $tx type veth peer name vb netns $rx || exit 1
 ip -n $tx addr add 10.76.0.1/24 dev va && ip -n $rx addr add 10.76.0.2/24 dev vb
 ip -n $tx link set va up && ip -n $rx link set vb up && ip -n $rx link set lo up
-ip netns exec $rx "$stream" sink 10.76.0.2 "$port" &
-children+=($!)
+# the flood, and what comes behind it when the load has fallen
+for to in "$port" $((port + 1)); do
+	ip netns exec $rx "$stream" sink 10.76.0.2 "$to" &
+	children+=($!)
+done
 sleep 0.5
 
 cat >"$work/traffic" <<END
 ip netns exec $tx $blast 10.76.0.2 $port 100000000 64 64 60000 2.5
-ip netns exec $tx $blast 10.76.0.2 $port 100000000 64 64 300 4
+ip netns exec $tx $blast 10.76.0.2 $((port + 1)) 100000000 64 64 300 4
 END
 cat >"$work/look.py" <<'END'
-# Of the events and the rows of `thin` in the order of the file: between two changes a flow has all or none.
+# Of the flood's events and the rows of `thin`, by time: between two changes a flow has all or none, but for what was on its way.
 import collections, json, sys
-flows, since, changes, rows = collections.Counter(), 0, 0, []
-bad = spans = left = 0
-def settle():
-    global bad, spans, left
+MARGIN, port = 1000000, int(sys.argv[1])
+events, rows = [], []
+for line in sys.stdin:
+    e = json.loads(line)
+    if "thin.kept" in e:
+        rows.append((e["time"], e["thin.kept"]))
+    elif e.get("udp.dport") == port:
+        events.append((e["time"], e["udp.sport"]))
+bad = spans = left = at = 0
+events.sort()
+for begin, end in zip([0] + [t for t, _ in rows], [t for t, _ in rows] + [1 << 62]):
+    flows = collections.Counter()
+    while at < len(events) and events[at][0] < end:
+        if begin + MARGIN < events[at][0] < end - MARGIN:
+            flows[events[at][1]] += 1
+        at += 1
     # the flows take turns of 32: their counts differ by one turn, and one more at either end
     most = max(flows.values(), default=0)
     if most >= 320:
         spans += 1
         left += len(flows) < 64
         bad += sum(1 for n in flows.values() if n < most - 96)
-    flows.clear()
-for line in sys.stdin:
-    e = json.loads(line)
-    if "thin.kept" in e:
-        settle()
-        rows.append(e["thin.kept"])
-        since = e["time"] + 1000000  # what was on its way
-    elif "udp.sport" in e and e["time"] > since:
-        flows[e["udp.sport"]] += 1
-settle()
-print(spans, left, bad, min(rows, default=1000000), rows[-1] if rows else 1000000)
+kept = [k for _, k in rows]
+print(spans, left, bad, min(kept, default=1000000), kept[-1] if kept else 1000000)
 END
 for compat in "" --compat; do
 	file=$work/max$compat.skbx
 	# shellcheck disable=SC2086
-	$record -o "$file" $compat --max-cpu 8 --no-sockets -f "udp dst port $port" -- sh "$work/traffic" >"$work/sent" 2>"$work/err"
+	$record -o "$file" $compat --max-cpu 8 --no-sockets -f "udp dst portrange $port-$((port + 1))" -- sh "$work/traffic" >"$work/sent" 2>"$work/err"
 	verdict "${compat:+$compat: }ends with the command's status" $? "$(tail -n 1 "$work/err")"
 	sent=$(awk '/^sent/ { n += $2 } END { print n + 0 }' "$work/sent")
 	$skbox json --shape skbox "$file" >"$work/all"
@@ -70,7 +76,7 @@ for compat in "" --compat; do
 		awk -F: '/recorded|lost|skipped|thinned/ { n += $2 } /total.probe/ { if (p) print n; p = 1; n = 0 } END { print n }' | tr '\n' ' ')
 	[ "$sums" = "$sent $sent " ]
 	verdict "${compat:+$compat: }recorded, lost, skipped and left out are what was sent, at each probe" $? "$sums, sent $sent"
-	read -r spans left bad least last < <($skbox json --fields time,udp.sport,thin.kept --probe tp:net:net_dev_start_xmit "$file" | python3 "$work/look.py")
+	read -r spans left bad least last < <($skbox json --fields time,udp.sport,udp.dport,thin.kept --probe tp:net:net_dev_start_xmit "$file" | python3 "$work/look.py" "$port")
 	[ "$spans" -gt 0 ] && [ "$left" -gt 0 ] && [ "$bad" = 0 ]
 	verdict "${compat:+$compat: }a flow is recorded whole or not at all" $? "$bad flows in part, in $spans spans, $left of them without all flows"
 	[ "$least" -lt 1000000 ] && [ "$last" = 1000000 ]
