@@ -6,6 +6,7 @@
 
 /* Narrower than this the graph scrolls by itself: names of probes need their room. */
 const PATHS_WIDTH = 640;
+const PATHS_SHRINK = 0.8; /* of what it needs: a wide graph is drawn so small before it scrolls */
 const PATHS_LABEL = 34; /* between nodes: a line of text above each, and air */
 /* Up to so many bands are labelled; above, the tip and the table tell. */
 const PATHS_LABELLED = 14;
@@ -207,7 +208,7 @@ function pathsDraw(host, paths) {
 		"aria-label": "Paths of packets; the arrow keys go along",
 	});
 	svg.append(...links, ...nodes);
-	svg.style.minWidth = Math.max(PATHS_WIDTH, least) + "px";
+	svg.style.minWidth = Math.max(PATHS_WIDTH, least * PATHS_SHRINK) + "px";
 	host.replaceChildren(svg);
 	host.nextElementSibling.hidden = host.scrollWidth <= host.clientWidth;
 	domRove([...svg.querySelectorAll(".node, .band")]);
